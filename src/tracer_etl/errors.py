@@ -1,0 +1,111 @@
+"""Every error this library raises, sorted by what its reader can do about it.
+
+    TracerError
+      StudyError       study.toml, an expectation file or the environment is wrong: mend it    exit 2
+      FormError        an XLSForm or XForm does not compile: mend sheet and row                exit 2
+      SubmissionError  one received file is unreadable: set aside, nothing else stops          exit 5
+      ServerError
+        Refused        the server says no (rights, address, no such form): ask for access      exit 3
+        Unavailable    network, overload, broken reply: the only error worth a retry           exit 4
+        Changed        the server's answers contradict each other: pull again, or report       exit 3
+      DriftError       landed data and forms disagree (unknown version): add that version      exit 5
+      ChecksFailed     an expectation about the whole batch failed: look at the report         exit 1
+      LandingError     the landing area is damaged or not writable                             exit 6
+      WarehouseError   the warehouse is locked, full or not writable                           exit 6
+
+Exit code 1 is also what an unforeseen failure (a bug) gives; it comes with a traceback.
+
+>>> print(StudyError("no form is listed", where="study.toml", remedy="add a [[forms]] table"))
+study.toml: no form is listed; add a [[forms]] table
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TracerError(Exception):
+    """Something the user can act on: what happened, where, and what to do.
+
+    The text is one line, since it is what the command line prints.
+    """
+
+    exit_code: ClassVar[int] = 1
+    retry: ClassVar[bool] = False
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        """Keep the three parts apart, for logs and tests."""
+        self.what, self.where, self.remedy = what, where, remedy
+        text = f"{where}: {what}" if where else what
+        super().__init__(" ".join((f"{text}; {remedy}" if remedy else text).split()))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive the trip between processes (Prefect and Dask pickle exceptions)."""
+        return _rebuild, (type(self), self.what, self.where, self.remedy)
+
+
+def _rebuild(kind: type[TracerError], what: str, where: str, remedy: str) -> TracerError:
+    return kind(what, where=where, remedy=remedy)
+
+
+class StudyError(TracerError):
+    """study.toml, an expectation file or the environment is wrong."""
+
+    exit_code = 2
+
+
+class FormError(TracerError):
+    """An XLSForm or XForm cannot be compiled; `where` names file, sheet and row when known."""
+
+    exit_code = 2
+
+
+class SubmissionError(TracerError):
+    """One received submission is unreadable; it is set aside and the pull goes on."""
+
+    exit_code = 5
+
+
+class ServerError(TracerError):
+    """A server did not give what was asked."""
+
+    exit_code = 3
+
+
+class Refused(ServerError):
+    """The server says no: bad credentials, missing rights or a wrong address."""
+
+
+class Unavailable(ServerError):
+    """The server cannot answer now; the only error worth a retry."""
+
+    exit_code = 4
+    retry = True
+
+
+class Changed(ServerError):
+    """The server's answers contradict each other or its own documentation."""
+
+
+class DriftError(TracerError):
+    """Landed data carry a form version, field or choice that no known form explains."""
+
+    exit_code = 5
+
+
+class ChecksFailed(TracerError):
+    """An expectation about the whole batch failed, so nothing of the batch was loaded."""
+
+    exit_code = 1
+
+
+class LandingError(TracerError):
+    """The landing area is damaged or cannot be written."""
+
+    exit_code = 6
+
+
+class WarehouseError(TracerError):
+    """The warehouse is locked, full, damaged or cannot be written."""
+
+    exit_code = 6
