@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -284,6 +286,13 @@ def test_second_time_zone_is_refused(filler: Filler, tmp_path: Path) -> None:
     path.write_text(xform(SURVEY[8:10]), encoding="utf-8")
     with pytest.raises(StudyError, match="Asia/Jakarta"):
         Filler(path, time_zone="Asia/Tokyo")
+
+
+def test_without_jpype_the_remedy_is_named() -> None:
+    script = "import sys; sys.modules['jpype'] = None; from tracer_etl.collect import jvm; jvm.start()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "StudyError" in done.stderr
+    assert "openjdk-17-jre-headless" in done.stderr
 
 
 @pytest.mark.parametrize(
