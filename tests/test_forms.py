@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import random
 import re
+import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,10 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from lxml import etree
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
+from openpyxl.styles import PatternFill
 from pyxform.xls2xform import convert
 
 from tracer_etl.collect import Clock, Filled, Filler, RandomAnswers, validate_xforms
+from tracer_etl.errors import FormError
+from tracer_etl.markdown import main, workbook_markdown
 
 if TYPE_CHECKING:
     from tracer_etl.collect import Question
@@ -528,3 +534,63 @@ def test_without_consent_nothing_more_is_asked(name: str, fillers: dict[str, Pho
     filled = fillers[name]().fill(refuse, clock=clock())
     assert set(asked) == {question}
     assert filled.xml is None
+
+
+def test_a_workbook_reads_as_one_line_per_row() -> None:
+    text = workbook_markdown(FORMS / "alumni_tracer.xlsx")
+    lines = text.splitlines()
+    assert [line for line in lines if line.startswith("## ")] == ["## survey", "## choices", "## settings"]
+    rows = sum(len(sheet("alumni_tracer", title)) for title in ("survey", "choices", "settings"))
+    headers_and_rules = 3 * 2
+    assert sum(line.startswith("| ") for line in lines) == rows + headers_and_rules
+    phone = next(line for line in lines if line.startswith("| text | phone |"))
+    assert r"^(\+62\|62\|0)8" in phone
+    assert len(re.findall(r"(?<!\\)\|", phone)) == len(re.findall(r"(?<!\\)\|", lines[2]))
+    assert workbook_markdown(FORMS / "alumni_tracer.xlsx") == text
+
+
+def test_markdown_keeps_values_and_drops_emptiness(tmp_path: Path) -> None:
+    book = Workbook()
+    book.active.title = "survey"
+    for row in (
+        ["type", "name", None],
+        [None] * 3,
+        ["a|b", "two\nlines"],
+        [2026112401.0, True],
+        ["=A1", 1.5],
+    ):
+        book.active.append(row)
+    book.active.cell(20, 5).fill = PatternFill("solid", fgColor="FF0000")
+    book.create_sheet("choices")
+    book.save(tmp_path / "form.xlsx")
+    assert workbook_markdown(tmp_path / "form.xlsx") == (
+        "## survey\n\n| type | name |\n| --- | --- |\n| a\\|b | two<br>lines |\n"
+        "| 2026112401 | TRUE |\n| =A1 | 1.5 |\n\n## choices\n"
+    )
+
+
+def test_git_shows_a_changed_workbook_row_by_row(tmp_path: Path) -> None:
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=tmp_path, check=True, capture_output=True, text=True)
+        return done.stdout
+
+    git("init", "-q")
+    git("config", "diff.xlsform.textconv", f"{sys.executable} -m tracer_etl.markdown")
+    shutil.copy(FORMS.parent / ".gitattributes", tmp_path)
+    shutil.copy(FORMS / "backcheck.xlsx", tmp_path)
+    git("add", ".")
+    book = load_workbook(tmp_path / "backcheck.xlsx")
+    book["settings"]["C2"] = "2026112499"
+    book.save(tmp_path / "backcheck.xlsx")
+    changed = [line for line in git("diff").splitlines() if re.match(r"[-+]\|", line)]
+    assert [line[0] for line in changed] == ["-", "+"]
+    assert "2026112499" in changed[1]
+
+
+def test_a_file_that_is_no_workbook_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "form.xlsx").write_text("type,name\n", encoding="utf-8")
+    with pytest.raises(FormError, match=r"form\.xlsx: not a readable workbook"):
+        workbook_markdown(tmp_path / "form.xlsx")
+    assert main([str(tmp_path / "nowhere.xlsx")]) == 2
+    assert "nowhere.xlsx" in capsys.readouterr().err
+    assert main([]) == 2
