@@ -1,0 +1,1 @@
+"""Where submissions come from; a server yields them as received, never typed, never trimmed."""
