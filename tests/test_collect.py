@@ -187,6 +187,7 @@ def test_choice_filter_and_pulldata_read_the_media_folder(filler: Filler) -> Non
     assert texts(filled, "town") == ["t2"]
     assert texts(filled, "area") == ["g"]
     assert [refusal.reason for refusal in filled.refusals] == ["choice"]
+    assert texts(fill(filler, colour="r", town=["t2", "t1"]), "town") == ["t1"]
 
 
 def test_repeats_in_repeats_hold_one_mapping_per_instance(filler: Filler) -> None:

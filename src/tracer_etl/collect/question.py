@@ -55,7 +55,7 @@ def shape_of(prompt: JavaObject) -> Shape:
     kind = _CONTROLS.get(control) or _TYPES.get(int(prompt.getDataType()), "text")
     itemset = question.getDynamicChoices()
     # A choice filter is a predicate on the item set; without one the offered choices never change.
-    filtered = itemset is not None and ("[" in str(itemset.nodesetRef) or bool(itemset.randomize))
+    filtered = itemset is not None and (bool(itemset.nodesetRef.hasPredicates()) or bool(itemset.randomize))
     return Shape(kind, control == _RANGE, filtered, bool(prompt.isReadOnly()))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from tracer_etl.collect.clock import Clock, Device, Identifiers
 from tracer_etl.collect.handlers import (
@@ -21,9 +22,6 @@ from tracer_etl.collect.patch import rename_in_form
 from tracer_etl.collect.question import Question, Shape, shape_of
 from tracer_etl.collect.random_answers import RandomAnswers
 from tracer_etl.errors import FormError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Answers = Mapping[str, Any] | Callable[[Question], object]
 """Answers by question name, or one callable for all questions.
@@ -90,8 +88,9 @@ class Filler:
     """One form, parsed once and filled as often as wanted.
 
     Args:
-        xform: the XForm file.
+        xform: the XForm, as a file or as its bytes.
         media: folder of the form's media files (CSV lists); by default the folder of the XForm.
+        name: what to call the form in errors; by default the name of the file.
         language: name of the language to ask in; by default the form's default language.
         time_zone: IANA zone of the phones, one per process.
 
@@ -102,19 +101,21 @@ class Filler:
 
     def __init__(
         self,
-        xform: Path,
+        xform: Path | bytes,
         media: Path | None = None,
         *,
+        name: str = "",
         language: str | None = None,
         time_zone: str = "Asia/Jakarta",
     ) -> None:
         start(time_zone)
-        self._where = xform.name
-        self._media = Media(media or xform.parent)
+        content = xform if isinstance(xform, bytes) else xform.read_bytes()
+        self._where = name or ("XForm" if isinstance(xform, bytes) else xform.name)
+        self._media = Media(media or (Path() if isinstance(xform, bytes) else xform.parent))
         self._language = language
         self._shapes: dict[str, Shape] = {}
         install_media(self._media)
-        patched = rename_in_form(xform.read_bytes(), self._where)
+        patched = rename_in_form(content, self._where)
         with form_errors(self._where):
             self._form = java("org.javarosa.xform.util.XFormUtils").getFormFromInputStream(stream(patched))
             self._blank = self._form.getMainInstance().clone()
