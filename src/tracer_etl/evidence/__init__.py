@@ -1,0 +1,1 @@
+"""The tracer study of Kabupaten Blitar: its estimates, its ranking and its rehearsal."""
