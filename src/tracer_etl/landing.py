@@ -215,9 +215,7 @@ class Landing:
         body = _pack(envelopes)
         write_atomically(self.folder / f"{name}.{_KINDS[0]}", body)
         write_atomically(self.folder / f"{name}.{_KINDS[1]}", _pack(raw for _, raw in batch))
-        write_atomically(
-            self.folder / f"{name}.{_KINDS[2]}", _pack([e["key"], e["digest"]] for e in envelopes)
-        )
+        write_atomically(self.folder / f"{name}.{_KINDS[2]}", _pack(_key_line(e) for e in envelopes))
         return {
             "name": name,
             "records": len(batch),
@@ -256,6 +254,10 @@ def _digest(item: Received | Tombstone) -> str:
     names = "\0".join(f"{a.name}\0{hashlib.sha256(a.content).hexdigest()}" for a in item.attachments)
     state = "\0".join((item.instance_id, item.submitted_at, item.review_state, str(item.revision), names))
     return hashlib.blake2b(item.raw + b"\0" + state.encode(), digest_size=16).hexdigest()
+
+
+def _key_line(envelope: Mapping[str, Any]) -> list[str]:
+    return [f"{envelope['key']}#{envelope.get('revision', 0)}", envelope["digest"]]
 
 
 def _raw(item: Received | Tombstone) -> dict[str, str]:
