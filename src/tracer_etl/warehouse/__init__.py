@@ -1,0 +1,1 @@
+"""Where checked submissions live: one module per database, the same tables in each."""

@@ -1,0 +1,76 @@
+"""The `meta` tables: ledger, completeness proofs, form versions, questions and choices in every language."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from duckdb import DuckDBPyConnection
+
+    from tracer_etl.questions import Form
+    from tracer_etl.schema import Schema
+
+META_TABLES = (
+    "CREATE TABLE IF NOT EXISTS meta.submission (form_id VARCHAR, _submission_id VARCHAR, _revision BIGINT, "
+    "_landed BIGINT, state VARCHAR)",
+    "CREATE TABLE IF NOT EXISTS meta.load (form_id VARCHAR, batch VARCHAR, recipe VARCHAR, position BIGINT)",
+    "CREATE TABLE IF NOT EXISTS meta.pull (form_id VARCHAR, server_count BIGINT, distinct_keys BIGINT, pages BIGINT, "
+    "pulled_at VARCHAR, remarks VARCHAR)",
+    "CREATE TABLE IF NOT EXISTS meta.reference (name VARCHAR, digest VARCHAR)",
+    "CREATE TABLE IF NOT EXISTS meta.form_version (form_id VARCHAR, version VARCHAR, position BIGINT)",
+    "CREATE TABLE IF NOT EXISTS meta.question (form_id VARCHAR, version VARCHAR, path VARCHAR, table_name VARCHAR, "
+    "column_name VARCHAR, kind VARCHAR, privacy VARCHAR, list_name VARCHAR, language VARCHAR, label VARCHAR)",
+    "CREATE TABLE IF NOT EXISTS meta.choice (form_id VARCHAR, version VARCHAR, list_name VARCHAR, value VARCHAR, "
+    "language VARCHAR, label VARCHAR, position BIGINT)",
+    "CREATE TABLE IF NOT EXISTS meta.form_summary (form_id VARCHAR, landed BIGINT, good BIGINT, set_aside BIGINT, "
+    "warned BIGINT)",
+    "CREATE TABLE IF NOT EXISTS meta.set_aside (form_id VARCHAR, rule VARCHAR, severity VARCHAR, column_name VARCHAR, "
+    "why_id VARCHAR, why_en VARCHAR, submissions BIGINT)",
+    "CREATE TABLE IF NOT EXISTS quarantine.reason (form_id VARCHAR, _submission_id VARCHAR, table_name VARCHAR, "
+    "_row_id VARCHAR, rule VARCHAR, severity VARCHAR, column_name VARCHAR, why_id VARCHAR, why_en VARCHAR)",
+    "CREATE TABLE IF NOT EXISTS quarantine.problem (form_id VARCHAR, _submission_id VARCHAR, table_name VARCHAR, "
+    "_row_id VARCHAR, path VARCHAR, value VARCHAR, reason VARCHAR)",
+)
+
+
+def describe(connection: DuckDBPyConnection, schema: Schema) -> None:
+    """Write what the form's versions say of themselves: one row per question, choice and language."""
+    for table in ("form_version", "question", "choice"):
+        connection.execute(f"DELETE FROM meta.{table} WHERE form_id = ?", [schema.form_id])
+    _insert(connection, "form_version", 3, ([schema.form_id, v, i] for i, v in enumerate(schema.versions, 1)))
+    for form in schema.forms:
+        _insert(connection, "question", 10, _questions(schema, form))
+        _insert(connection, "choice", 7, _choices(form))
+
+
+def _insert(connection: DuckDBPyConnection, table: str, width: int, rows: Iterator[list[object]]) -> None:
+    listed = list(rows)
+    if listed:
+        marks = ", ".join(["(" + ", ".join("?" * width) + ")"] * len(listed))
+        connection.execute(
+            f"INSERT INTO meta.{table} VALUES {marks}", [value for row in listed for value in row]
+        )
+
+
+def _questions(schema: Schema, form: Form) -> Iterator[list[object]]:
+    for table in schema.tables:
+        for column in table.columns:
+            question = next(filter(None, map(form.question, column.paths)), None)
+            if question is None:
+                continue
+            for language in form.languages or (form.default_language,):
+                label = question.labels.get(language, "")
+                where = [form.form_id, form.version, "/".join(question.path), table.name, column.name]
+                yield [*where, question.kind, column.privacy, question.list_name, language, label]
+
+
+def _choices(form: Form) -> Iterator[list[object]]:
+    for choices in form.lists.values():
+        if choices.file:
+            continue  # a list that travels as a file holds people and places: it is a reference, not a code list
+        for position, choice in enumerate(choices.choices, 1):
+            for language in form.languages or (form.default_language,):
+                label = choice.labels.get(language, "")
+                yield [form.form_id, form.version, choices.name, choice.value, language, label, position]
