@@ -1,0 +1,52 @@
+# `make run` brings a fresh clone to the report; `make test` and `make lint` are what CI runs.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := run
+.PHONY: run test lint hooks rehearse lock clean
+
+PYTHON := $(shell for p in python3.11 python3; do $$p -c "import venv" 2> /dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+# Nothing here may call home.
+export GX_ANALYTICS_ENABLED := false
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export DO_NOT_TRACK := 1
+
+run: .venv
+	$(BIN)/tracer-etl run
+
+test: .venv
+	$(BIN)/pytest
+
+lint: .venv
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# git diff shows what changed in a workbook; see docs/how-to/read-a-form-diff.md.
+hooks: .venv
+	git config diff.xlsform.textconv "$(BIN)/python -m tracer_etl.markdown"
+
+rehearse: .venv
+	$(BIN)/tracer-etl rehearse
+
+# Old until its install is complete, so that one that broke off is made again.
+.venv: requirements.lock
+	$(PYTHON) -m venv .venv
+	touch -t 200001010000 .venv
+	$(BIN)/pip install -q --require-hashes -r requirements.lock
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	touch .venv
+
+# Keeps what is locked unless pyproject.toml forbids it; delete requirements.lock first to take the newest.
+# pip reads "name[extra]==1" as no pin of plain "name" under --require-hashes, so the lock gets both lines.
+lock:
+	uv pip compile -q --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --all-extras pyproject.toml -o requirements.lock > /dev/null
+	awk '/^[a-z0-9._-]+\[/ { bare = $$0; sub(/\[[^]]*\]/, "", bare); print; next } \
+	  bare != "" { print; bare = bare "\n" $$0; if ($$0 !~ /\\$$/) { print bare; bare = "" }; next } \
+	  { print }' requirements.lock > requirements.both
+	mv requirements.both requirements.lock
+
+clean:
+	rm -rf var dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
