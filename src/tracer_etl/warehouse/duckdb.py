@@ -33,12 +33,12 @@ STORAGE = "v1.5.0"
 class Batch:
     """Checked tables in a staging folder, and what they were made of.
 
-    `name` identifies the segments, `recipe` the forms and expectations: the ledger knows both.
+    `segments` name what was landed, `recipe` the forms and expectations: the ledger knows both.
     """
 
     schema: Schema
     folder: Path
-    name: str
+    segments: tuple[str, ...]
     recipe: str
 
 
@@ -68,8 +68,9 @@ class Warehouse:
         self.path = path
         with _guarded(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            config = {"storage_compatibility_version": STORAGE, "memory_limit": "700MB"}
-            self.connection: DuckDBPyConnection = duckdb.connect(str(path), config=config)
+            self.connection: DuckDBPyConnection = duckdb.connect(
+                str(path), config={"storage_compatibility_version": STORAGE, "memory_limit": "700MB"}
+            )
             self.connection.execute(f"SET TimeZone = {literal(timezone)}")
             with self._transaction():
                 for schema in ("clean", "pii", "quarantine", "marts", "meta"):
@@ -106,9 +107,11 @@ class Warehouse:
         ).fetchone()
         return str(row[0]) if row else ""
 
-    def batches(self, form_id: str) -> frozenset[str]:
-        """Name the batches loaded since the recipe last changed."""
-        rows = self.connection.execute("SELECT batch FROM meta.load WHERE form_id = ?", [form_id]).fetchall()
+    def segments(self, form_id: str) -> frozenset[str]:
+        """Name the segments loaded since the recipe last changed."""
+        rows = self.connection.execute(
+            "SELECT segment FROM meta.load WHERE form_id = ?", [form_id]
+        ).fetchall()
         return frozenset(str(row[0]) for row in rows)
 
     def summary(self, form_id: str, changed: int = 0) -> Loaded:
@@ -231,10 +234,11 @@ class Warehouse:
             )
 
     def _record(self, batch: Batch) -> None:
-        self.connection.execute(
-            "INSERT INTO meta.load SELECT ?, ?, ?, coalesce(max(position), 0) + 1 FROM meta.load",
-            [batch.schema.form_id, batch.name, batch.recipe],
-        )
+        for segment in batch.segments:
+            self.connection.execute(
+                "INSERT INTO meta.load SELECT ?, ?, ?, coalesce(max(position), 0) + 1 FROM meta.load",
+                [batch.schema.form_id, segment, batch.recipe],
+            )
 
     # -- beside the forms
 
@@ -317,8 +321,8 @@ class Warehouse:
     def _publishable(self) -> list[tuple[str, str]]:
         return self.connection.execute(
             "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = current_database() "
-            "AND table_schema IN ('clean', 'marts', 'meta') AND table_name <> 'pull' ORDER BY ALL"
-        ).fetchall() + [("meta", "pull")]
+            "AND table_schema IN ('clean', 'marts', 'meta') ORDER BY ALL"
+        ).fetchall()
 
 
 _IN_TOUCHED = "_submission_id IN (SELECT _submission_id FROM touched)"

@@ -13,25 +13,41 @@ if TYPE_CHECKING:
     from tracer_etl.schema import Schema
 
 META_TABLES = (
-    "CREATE TABLE IF NOT EXISTS meta.submission (form_id VARCHAR, _submission_id VARCHAR, _revision BIGINT, "
-    "_landed BIGINT, state VARCHAR)",
-    "CREATE TABLE IF NOT EXISTS meta.load (form_id VARCHAR, batch VARCHAR, recipe VARCHAR, position BIGINT)",
-    "CREATE TABLE IF NOT EXISTS meta.pull (form_id VARCHAR, server_count BIGINT, distinct_keys BIGINT, pages BIGINT, "
-    "pulled_at VARCHAR, remarks VARCHAR)",
+    (
+        "CREATE TABLE IF NOT EXISTS meta.submission (form_id VARCHAR, _submission_id VARCHAR, _revision BIGINT, "
+        "_landed BIGINT, state VARCHAR)"
+    ),
+    "CREATE TABLE IF NOT EXISTS meta.load (form_id VARCHAR, segment VARCHAR, recipe VARCHAR, position BIGINT)",
+    (
+        "CREATE TABLE IF NOT EXISTS meta.pull (form_id VARCHAR, server_count BIGINT, distinct_keys BIGINT, pages BIGINT, "
+        "pulled_at VARCHAR, remarks VARCHAR)"
+    ),
     "CREATE TABLE IF NOT EXISTS meta.reference (name VARCHAR, digest VARCHAR)",
     "CREATE TABLE IF NOT EXISTS meta.form_version (form_id VARCHAR, version VARCHAR, position BIGINT)",
-    "CREATE TABLE IF NOT EXISTS meta.question (form_id VARCHAR, version VARCHAR, path VARCHAR, table_name VARCHAR, "
-    "column_name VARCHAR, kind VARCHAR, privacy VARCHAR, list_name VARCHAR, language VARCHAR, label VARCHAR)",
-    "CREATE TABLE IF NOT EXISTS meta.choice (form_id VARCHAR, version VARCHAR, list_name VARCHAR, value VARCHAR, "
-    "language VARCHAR, label VARCHAR, position BIGINT)",
-    "CREATE TABLE IF NOT EXISTS meta.form_summary (form_id VARCHAR, landed BIGINT, good BIGINT, set_aside BIGINT, "
-    "warned BIGINT)",
-    "CREATE TABLE IF NOT EXISTS meta.set_aside (form_id VARCHAR, rule VARCHAR, severity VARCHAR, column_name VARCHAR, "
-    "why_id VARCHAR, why_en VARCHAR, submissions BIGINT)",
-    "CREATE TABLE IF NOT EXISTS quarantine.reason (form_id VARCHAR, _submission_id VARCHAR, table_name VARCHAR, "
-    "_row_id VARCHAR, rule VARCHAR, severity VARCHAR, column_name VARCHAR, why_id VARCHAR, why_en VARCHAR)",
-    "CREATE TABLE IF NOT EXISTS quarantine.problem (form_id VARCHAR, _submission_id VARCHAR, table_name VARCHAR, "
-    "_row_id VARCHAR, path VARCHAR, value VARCHAR, reason VARCHAR)",
+    (
+        "CREATE TABLE IF NOT EXISTS meta.question (form_id VARCHAR, version VARCHAR, path VARCHAR, table_name VARCHAR, "
+        "column_name VARCHAR, kind VARCHAR, privacy VARCHAR, list_name VARCHAR, language VARCHAR, label VARCHAR)"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS meta.choice (form_id VARCHAR, version VARCHAR, list_name VARCHAR, value VARCHAR, "
+        "language VARCHAR, label VARCHAR, position BIGINT)"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS meta.form_summary (form_id VARCHAR, landed BIGINT, good BIGINT, set_aside BIGINT, "
+        "warned BIGINT)"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS meta.set_aside (form_id VARCHAR, rule VARCHAR, severity VARCHAR, column_name VARCHAR, "
+        "why_id VARCHAR, why_en VARCHAR, submissions BIGINT)"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS quarantine.reason (form_id VARCHAR, _submission_id VARCHAR, table_name VARCHAR, "
+        "_row_id VARCHAR, rule VARCHAR, severity VARCHAR, column_name VARCHAR, why_id VARCHAR, why_en VARCHAR)"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS quarantine.problem (form_id VARCHAR, _submission_id VARCHAR, table_name VARCHAR, "
+        "_row_id VARCHAR, path VARCHAR, value VARCHAR, reason VARCHAR)"
+    ),
 )
 
 

@@ -1,0 +1,257 @@
+"""The order of the stages, and nothing else: each stage is a function here, `refresh` runs them all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracer_etl import __version__
+from tracer_etl.errors import StudyError
+from tracer_etl.landing import Landed as Pulled
+from tracer_etl.landing import Landing, Segment, write_atomically
+from tracer_etl.records import silent
+from tracer_etl.warehouse.duckdb import Batch, Loaded, Warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tracer_etl.records import Progress, Source, Verdict
+    from tracer_etl.schema import Schema
+    from tracer_etl.study import Study, StudyForm
+
+SEGMENTS_PER_BATCH = 5
+"""At most about 100,000 submissions are typed, checked and loaded at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What was typed of one form in this run: submissions and problems of all its pending batches."""
+
+    form_id: str
+    submissions: int
+    problems: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one refresh came to: the warehouse's totals per form and where the results are."""
+
+    forms: tuple[Loaded, ...]
+    remarks: tuple[str, ...]
+    report: Path
+    published: Path
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How one form stands: counts in submissions, the last pull (ISO 8601, UTC) and whether it was complete."""
+
+    form_id: str
+    landed: int
+    good: int
+    set_aside: int
+    warned: int
+    last_pull: str
+    complete: bool
+    versions: tuple[str, ...]
+
+
+def source_of(study: Study) -> Source:
+    """Open the study's server.
+
+    Raises:
+        StudyError: no such kind of server.
+    """
+    from tracer_etl.servers.folder import FolderSource
+
+    kind = study.server.get("kind")
+    if kind != "folder":
+        raise StudyError(f"server kind {kind!r} is unknown", where="study.toml", remedy='use kind = "folder"')
+    return FolderSource(Path(str(study.server["path"])))
+
+
+def pull(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -> list[Pulled]:
+    """Land what is new of each form."""
+    source, now = source_of(study), datetime.now(UTC).isoformat(timespec="seconds")
+    landed = []
+    for form in study.chosen(forms):
+        landing = Landing(study.landing, form.form_id)
+        landed.append(landing.land(source.pull(form.form_id, landing.cursor), now, progress))
+    return landed
+
+
+def build(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -> list[Built]:
+    """Type every landed segment the warehouse has not, or made by another recipe."""
+    from tracer_etl import tables
+
+    built = []
+    for form in study.chosen(forms):
+        schema, recipe, pending = _pending(study, form)
+        shutil.rmtree(study.staging / form.form_id, ignore_errors=True)
+        done = [tables.Built(form.form_id, study.staging, 0, 0)]
+        for segments in progress(_batches(pending), f"build {form.form_id}"):
+            folder = study.staging / form.form_id / segments[0].name
+            done.append(tables.build(segments, schema, folder, study.timezone))
+            content = json.dumps({"recipe": recipe, "segments": [_identity(s) for s in segments]})
+            write_atomically(folder / "batch.json", content.encode())
+        built.append(Built(form.form_id, sum(b.submissions for b in done), sum(b.problems for b in done)))
+    return built
+
+
+def check(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -> list[Verdict]:
+    """Judge every built batch by the form's own logic and the study's expectations."""
+    from tracer_etl import checks
+
+    verdicts = []
+    for form in study.chosen(forms):
+        for folder in _staged(study, form):
+            verdicts.append(checks.check(folder, study.schema(form), study.expectations, progress=progress))
+    return verdicts
+
+
+def load(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -> list[Loaded]:
+    """Load every checked batch, each in one transaction, and the reference tables."""
+    loaded = []
+    with Warehouse(study.warehouse, study.timezone) as warehouse:
+        for reference in study.references:
+            warehouse.load_reference(reference, _digest([reference.file], str(reference.direct)))
+        for form in study.chosen(forms):
+            changed = 0
+            for folder in progress(_staged(study, form), f"load {form.form_id}"):
+                changed += warehouse.load(_batch(study.schema(form), folder)).changed
+            shutil.rmtree(study.staging / form.form_id, ignore_errors=True)
+            warehouse.record_pulls(form.form_id, Landing(study.landing, form.form_id).proofs)
+            loaded.append(warehouse.summary(form.form_id, changed))
+        warehouse.summarise([form.form_id for form in study.forms])
+    return loaded
+
+
+def marts(study: Study) -> tuple[str, ...]:
+    """Make the study's marts anew from the clean tables, in one transaction."""
+    from tracer_etl.evidence.marts import make_marts
+
+    with Warehouse(study.warehouse, study.timezone) as warehouse:
+        return make_marts(warehouse.connection)
+
+
+def publish(study: Study) -> Path:
+    """Put a new analysts' copy in place of the old one."""
+    with Warehouse(study.warehouse, study.timezone) as warehouse:
+        warehouse.publish(study.published)
+    return study.published
+
+
+def report(study: Study) -> Path:
+    """Write the report from the published copy."""
+    from tracer_etl.report import report as write
+
+    if not study.published.exists():
+        raise StudyError(
+            "nothing is published yet", where=study.published.name, remedy="run `tracer-etl run`"
+        )
+    return write(study.published, study.report, dict(study.title))
+
+
+def refresh(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -> Run:
+    """Run all stages; with no news since the last run nothing is written."""
+    pulled = pull(study, forms, progress)
+    build(study, forms, progress)
+    check(study, forms, progress)
+    before = _recipe_of_results(study)
+    loaded = load(study, forms, progress)
+    changed = any(one.changed for one in loaded) or before != _made(study)
+    page = study.report / "index.html"
+    if changed or not study.published.exists() or not page.exists():
+        marts(study)
+        publish(study)
+        page = report(study)
+        write_atomically(study.published.with_suffix(".made"), _recipe_of_results(study).encode())
+    remarks = tuple(remark for one in pulled for remark in one.remarks)
+    return Run(tuple(loaded), remarks, page, study.published, changed)
+
+
+def status(study: Study) -> list[Status]:
+    """Tell how each form stands, without pulling."""
+    found = []
+    with Warehouse(study.warehouse, study.timezone) as warehouse:
+        for form in study.forms:
+            one, proofs = warehouse.summary(form.form_id), Landing(study.landing, form.form_id).proofs
+            last = proofs[-1] if proofs else {"pulled_at": "", "server_count": 0, "distinct_keys": -1}
+            complete = last["server_count"] == last["distinct_keys"]
+            counts = (one.landed, one.good, one.set_aside, one.warned)
+            found.append(
+                Status(form.form_id, *counts, last["pulled_at"], complete, study.schema(form).versions)
+            )
+    return found
+
+
+# -- what is pending
+
+
+def _pending(study: Study, form: StudyForm) -> tuple[Schema, str, list[Segment]]:
+    schema = study.schema(form)
+    recipe = _recipe(study, schema)
+    segments = Landing(study.landing, form.form_id).segments()
+    with Warehouse(study.warehouse, study.timezone) as warehouse:
+        known = warehouse.segments(form.form_id) if warehouse.recipe(form.form_id) == recipe else frozenset()
+    return schema, recipe, [segment for segment in segments if _identity(segment) not in known]
+
+
+def _recipe(study: Study, schema: Schema) -> str:
+    """Digest what turns landed submissions into rows and verdicts."""
+    files = [study.expectations / f"{table.name}.yaml" for table in schema.tables]
+    xforms = hashlib.sha256("".join(form.xform for form in schema.forms).encode()).hexdigest()
+    lists = [study.media / choices.file for choices in schema.newest.lists.values() if choices.file]
+    return _digest([*files, *lists], f"{__version__} {schema.fingerprint} {xforms} {study.timezone}")
+
+
+def _digest(files: Sequence[Path], more: str) -> str:
+    digest = hashlib.sha256(more.encode())
+    for file in files:
+        if file.is_file():
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def _recipe_of_results(study: Study) -> str:
+    """Digest what turns the warehouse into marts, published copy and report."""
+    package = Path(__file__).parent
+    parts = [
+        p for folder in ("evidence", "report") for p in sorted((package / folder).rglob("*")) if p.is_file()
+    ]
+    kept = [p for p in parts if p.suffix not in (".pyc",) and "rehearsal" not in p.parts]
+    return _digest([*kept, *(reference.file for reference in study.references)], repr(dict(study.title)))
+
+
+def _made(study: Study) -> str:
+    """Give the recipe the present results were made by."""
+    mark = study.published.with_suffix(".made")
+    return mark.read_text() if mark.exists() else ""
+
+
+def _identity(segment: Segment) -> str:
+    return f"{segment.name}:{segment.sha256}"
+
+
+def _batches(segments: Sequence[Segment]) -> Iterator[Sequence[Segment]]:
+    for start in range(0, len(segments), SEGMENTS_PER_BATCH):
+        yield segments[start : start + SEGMENTS_PER_BATCH]
+
+
+def _staged(study: Study, form: StudyForm) -> list[Path]:
+    return sorted(mark.parent for mark in (study.staging / form.form_id).glob("*/batch.json"))
+
+
+def _batch(schema: Schema, folder: Path) -> Batch:
+    if not (folder / "reasons.parquet").exists():
+        raise StudyError(
+            "the batch is not checked", where=schema.form_id, remedy="run `tracer-etl check` first"
+        )
+    mark = json.loads((folder / "batch.json").read_text())
+    return Batch(schema, folder, tuple(mark["segments"]), mark["recipe"])
