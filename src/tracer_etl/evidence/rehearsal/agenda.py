@@ -80,7 +80,7 @@ class Agenda:
 
 def _device(visit: Visit) -> Device:
     if visit.attempt.mode == WEB:
-        return Device(f"enketo.example:{visit.chance.of('browser').rng.getrandbits(64):016x}")
+        return Device(f"enketo.example:{visit.chance.of('browser').letters(16)}")
     return staff_device(visit.one.enumerator)
 
 

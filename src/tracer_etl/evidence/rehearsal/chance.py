@@ -55,6 +55,10 @@ class Chance:
         """Return a number between `low` and `high`."""
         return self.rng.uniform(low, high)
 
+    def letters(self, count: int) -> str:
+        """Return that many small letters; never a number that a search for NIKs would find."""
+        return "".join(self.rng.choices("abcdefghijklmnopqrstuvwxyz", k=count))
+
     def money(self, median: float, spread: float = 0.4, step: int = 50_000) -> int:
         """Return IDR from a log-normal distribution, rounded to `step` as people round."""
         return max(step, round(self.rng.lognormvariate(0, spread) * median / step) * step)

@@ -87,7 +87,7 @@ def _assessed_twice_by_one(free: list[Submission]) -> Iterator[Planted]:
 
 
 def _flood_of_ideas(chance: Chance, free: list[Submission]) -> Iterator[Planted]:
-    device = f"enketo.example:{chance.rng.getrandbits(64):016x}"
+    device = f"enketo.example:{chance.letters(16)}"
     for number, one in enumerate(_some(free, IDEA, _FLOOD)):
         sheet = Sheet(one.xml)
         begins = datetime.fromisoformat("2026-01-20T20:00:00.000+07:00") + timedelta(minutes=7 * number)

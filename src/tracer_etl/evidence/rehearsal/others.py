@@ -42,7 +42,7 @@ def idea_jobs(chance: Chance, count: int, villages: list[Village]) -> list[Job]:
     for number in range(count):
         own = chance.of(number)
         begins = _moment(own, date(2025, 12, 8), 60, (8, 22))
-        device = Device(f"enketo.example:{own.of('browser').rng.getrandbits(64):016x}")
+        device = Device(f"enketo.example:{own.of('browser').letters(16)}")
         jobs.append(
             Job(
                 IDEA,

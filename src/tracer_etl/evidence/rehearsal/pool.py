@@ -35,6 +35,7 @@ _TEST_DAY = date(2026, 2, 12)
 _ASSESSED = {"barista": 44, "listrik_rt": 20, "mua": 40}
 _BASE_NUMBER = 1000
 _SLOTS_A_DAY = 14
+_JUDGED = ("c_goal", "c_know", "c_effort", "c_obst", "c_persist", "p_real", "p_market", "p_asset")
 
 # Applications of 2025 by programme, at about 0.4 of their number, and the plans of 2026.
 APPLICATIONS = {
@@ -92,7 +93,7 @@ def _application(one: Applicant) -> Job:
     answers = (
         _identity(one, chance) | _situation(one, chance.of("situation")) | _plans(one, chance.of("plans"))
     )
-    device = Device(f"enketo.example:{chance.of('browser').rng.getrandbits(64):016x}")
+    device = Device(f"enketo.example:{chance.of('browser').letters(16)}")
     return Job(APPLICATION, one.number, answers, begins, round(chance.real(9, 22), 3), device, one.number)
 
 
@@ -177,21 +178,20 @@ def _assessment(one: Applicant, assessor: str, place: int) -> Job:
         minutes=35 * slot
     )
     begins += timedelta(seconds=chance.whole(0, 240))
-    answers = _marks(one, chance) | {"sa_assessor": assessor, "sa_applicant": one.number}
+    answers = _marks(one, assessor, chance) | {"sa_assessor": assessor, "sa_applicant": one.number}
     pace = round(chance.real(35, 70), 3)
     return Job(
         ASSESSMENT, f"{one.number}/{assessor}", answers, begins, pace, staff_device(assessor), one.number
     )
 
 
-def _marks(one: Applicant, chance: Chance) -> dict[str, Any]:
+def _marks(one: Applicant, assessor: str, chance: Chance) -> dict[str, Any]:
     # The test and punctuality are facts, so both assessors write the same; the rest is judged.
     facts = one.chance.of("test")
-    judged = ("c_goal", "c_know", "c_effort", "c_obst", "c_persist", "p_real", "p_market", "p_asset")
-    marks = {
-        f"sa_{item}": str(min(4, max(0, round(2.4 + one.strength * 0.7 + chance.rng.gauss(0, 0.45)))))
-        for item in judged
-    }
+    level = (
+        2.4 + one.strength * 0.7 + _severity(assessor) + (chance.pick((-1.2, 1.2)) if chance.yes(0.04) else 0)
+    )
+    marks = {f"sa_{item}": str(min(4, max(0, round(chance.rng.gauss(level, 0.45))))) for item in _JUDGED}
     return {
         **marks,
         "sa_conflict": "0",
@@ -201,6 +201,10 @@ def _marks(one: Applicant, chance: Chance) -> dict[str, Any]:
         "sa_ontime": facts.flag(0.9),
         "sa_note": chance.pick(MARKS),
     }
+
+
+def _severity(assessor: str) -> float:
+    return int(assessor[-1]) % 3 * 0.15 - 0.15
 
 
 def applicant_cases(applicants: Iterable[Applicant]) -> list[dict[str, object]]:

@@ -59,9 +59,9 @@ class Sheet:
         parent = node.getparent() if node is not None else None
         if node is None or parent is None:
             return None
-        path = self.path(node)
+        path, count = self.path(node), len(self.all(name))
         parent.remove(node)
-        return path, "removed"
+        return path, f"removed, one of {count}"
 
     def bytes(self) -> bytes:
         """Return the XML (UTF-8, with declaration)."""
