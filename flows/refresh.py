@@ -13,31 +13,25 @@ from tracer_etl.errors import TracerError
 from tracer_etl.study import read_study
 
 
-def passes(_task: object, _run: object, state: Any) -> bool:  # noqa: ANN401
+def mild(_task: object, _run: object, state: Any) -> bool:  # noqa: ANN401
     """Tell whether waiting may help: only an error that says so itself is tried again."""
     error = state.result(raise_on_failure=False)
     return isinstance(error, TracerError) and error.retry
 
 
-@task(
-    cache_policy=NO_CACHE,
-    retries=3,
-    retry_delay_seconds=30,
-    retry_condition_fn=passes,
-    task_run_name="{name}",
-)
-def stage(name: str, study: str, *forms: tuple[str, ...]) -> Any:  # noqa: ANN401
+@task(cache_policy=NO_CACHE, retries=3, retry_delay_seconds=30, retry_condition_fn=mild, task_run_name="{do}")
+def stage(do: str, study: str, *forms: tuple[str, ...]) -> Any:  # noqa: ANN401
     """Do one stage; between tasks travels the path of the study, never data."""
-    return getattr(pipeline, name)(read_study(Path(study)), *forms)
+    return getattr(pipeline, do)(read_study(Path(study)), *forms)
 
 
 @flow
 def refresh(study: str = "study.toml", forms: tuple[str, ...] = ()) -> None:
     """Do every stage in order; the table of the run and the way to the report stay as artifacts."""
-    for name in ("pull", "build", "check", "load"):
-        stage(name, study, forms)
-    for name in ("marts", "publish"):
-        stage(name, study)
+    for do in ("pull", "build", "check", "load"):
+        stage(do, study, forms)
+    stage("marts", study)
+    stage("publish", study)
     create_link_artifact(link=stage("report", study).as_uri(), link_text="Report", key="report")
     create_table_artifact([asdict(form) for form in stage("status", study)], key="run")
 
