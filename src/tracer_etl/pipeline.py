@@ -110,8 +110,11 @@ def check(study: Study, forms: Sequence[str] = (), progress: Progress = silent) 
 
     verdicts = []
     for form in study.chosen(forms):
-        for folder in _staged(study, form):
-            verdicts.append(checks.check(folder, study.schema(form), study.expectations, progress=progress))
+        schema = study.schema(form)
+        verdicts += [
+            checks.check(folder, schema, study.expectations, progress=progress)
+            for folder in _staged(study, form)
+        ]
     return verdicts
 
 
@@ -163,15 +166,14 @@ def refresh(study: Study, forms: Sequence[str] = (), progress: Progress = silent
     pulled = pull(study, forms, progress)
     build(study, forms, progress)
     check(study, forms, progress)
-    before = _recipe_of_results(study)
     loaded = load(study, forms, progress)
-    changed = any(one.changed for one in loaded) or before != _made(study)
-    page = study.report / "index.html"
-    if changed or not study.published.exists() or not page.exists():
+    wanted, page = _state_of_results(study), study.report / "index.html"
+    changed = wanted != _made(study) or not study.published.exists() or not page.exists()
+    if changed:
         marts(study)
         publish(study)
         page = report(study)
-        write_atomically(study.published.with_suffix(".made"), _recipe_of_results(study).encode())
+        write_atomically(_mark(study), wanted.encode())
     remarks = tuple(remark for one in pulled for remark in one.remarks)
     return Run(tuple(loaded), remarks, page, study.published, changed)
 
@@ -182,12 +184,11 @@ def status(study: Study) -> list[Status]:
     with Warehouse(study.warehouse, study.timezone) as warehouse:
         for form in study.forms:
             one, proofs = warehouse.summary(form.form_id), Landing(study.landing, form.form_id).proofs
-            last = proofs[-1] if proofs else {"pulled_at": "", "server_count": 0, "distinct_keys": -1}
-            complete = last["server_count"] == last["distinct_keys"]
+            last = proofs[-1] if proofs else {}
+            complete = bool(last) and last["server_count"] == last["distinct_keys"]
             counts = (one.landed, one.good, one.set_aside, one.warned)
-            found.append(
-                Status(form.form_id, *counts, last["pulled_at"], complete, study.schema(form).versions)
-            )
+            pulled_at = str(last.get("pulled_at", ""))
+            found.append(Status(form.form_id, *counts, pulled_at, complete, study.schema(form).versions))
     return found
 
 
@@ -219,19 +220,27 @@ def _digest(files: Sequence[Path], more: str) -> str:
     return digest.hexdigest()[:32]
 
 
-def _recipe_of_results(study: Study) -> str:
-    """Digest what turns the warehouse into marts, published copy and report."""
+def _state_of_results(study: Study) -> str:
+    """Digest what marts, published copy and report are made of, so that they are made when it changed.
+
+    The mark is written after them: a run killed in between makes them again.
+    """
     package = Path(__file__).parent
-    parts = [
-        p for folder in ("evidence", "report") for p in sorted((package / folder).rglob("*")) if p.is_file()
+    sources = [
+        p for area in ("evidence", "report") for p in sorted((package / area).rglob("*")) if p.is_file()
     ]
-    kept = [p for p in parts if p.suffix not in (".pyc",) and "rehearsal" not in p.parts]
-    return _digest([*kept, *(reference.file for reference in study.references)], repr(dict(study.title)))
+    kept = [p for p in sources if p.suffix != ".pyc" and "rehearsal" not in p.parts]
+    with Warehouse(study.warehouse, study.timezone) as warehouse:
+        return _digest(kept, repr((dict(study.title), warehouse.ledger())))
+
+
+def _mark(study: Study) -> Path:
+    return study.published.with_suffix(".made")
 
 
 def _made(study: Study) -> str:
-    """Give the recipe the present results were made by."""
-    mark = study.published.with_suffix(".made")
+    """Give the state the present results were made of."""
+    mark = _mark(study)
     return mark.read_text() if mark.exists() else ""
 
 

@@ -114,6 +114,15 @@ class Warehouse:
         ).fetchall()
         return frozenset(str(row[0]) for row in rows)
 
+    def ledger(self) -> str:
+        """Digest all that was ever loaded, so that others see whether anything changed."""
+        row = self.connection.execute(
+            "SELECT md5(coalesce((SELECT string_agg(form_id || segment || recipe, ',' ORDER BY position) FROM meta.load), '')"
+            " || coalesce((SELECT string_agg(name || digest, ',' ORDER BY name) FROM meta.reference), '')"
+            " || coalesce((SELECT string_agg(form_id || pulled_at, ',' ORDER BY form_id, pulled_at) FROM meta.pull), ''))"
+        ).fetchone()
+        return str(row[0]) if row else ""
+
     def summary(self, form_id: str, changed: int = 0) -> Loaded:
         """Count a form's submissions by state; a warned submission is good and has a listed warning."""
         row = self.connection.execute(
