@@ -51,8 +51,15 @@ def main() -> int:
     """Run the command line and return its exit code; a TracerError becomes one line on stderr."""
     try:
         return cli.main(standalone_mode=False) or 0
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        return error.exit_code
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "tracer-etl"
+        click.echo(f"tracer-etl: {error.format_message()} (see `{command} --help`)", err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        click.echo(f"tracer-etl: {error.format_message()}", err=True)
         return error.exit_code
     except click.Abort:
         click.echo("tracer-etl: interrupted", err=True)
