@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from tracer_etl.errors import FormError
+from tracer_etl.errors import FormError, StudyError
 from tracer_etl.evidence.rehearsal import rehearse
 from tracer_etl.evidence.rehearsal.agenda import JAKARTA, staff_device
 from tracer_etl.evidence.rehearsal.chance import Chance
@@ -432,18 +432,21 @@ def test_form_that_refuses_a_planned_answer_stops_the_rehearsal() -> None:
 @pytest.mark.slow
 def test_whole_rehearsal_is_what_the_seed_gives(tmp_path: Path) -> None:
     lines: list[str] = []
-    summary = rehearse(ROOT, tmp_path / "out", SEED, progress=lines.append, media=tmp_path / "media")
+    summary = rehearse(ROOT, tmp_path / "out", SEED, progress=lines.append)
     assert summary.submissions == {form_id: len(submissions(form_id)) for form_id in FORMS}
     assert summary.faults == len(rows("rehearsal/faults.csv"))
     assert len(lines) > 5
-    made = {path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    lists = {Path("media") / name for name in ("alumni.csv", "applicants.csv", "backcheck.csv")}
+    made = {
+        path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*") if path.is_file()
+    } - lists
     assert made == {path.relative_to(REHEARSAL) for path in REHEARSAL.rglob("*") if path.is_file()} - {
         Path("README.md")
     }
     for name in made:
         assert contents(tmp_path / "out" / name) == contents(REHEARSAL / name), name
     for name in ("alumni.csv", "applicants.csv", "backcheck.csv"):
-        assert (tmp_path / "media" / name).read_bytes() == (MEDIA / name).read_bytes()
+        assert (tmp_path / "out/media" / name).read_bytes() == (MEDIA / name).read_bytes()
 
 
 def contents(path: Path) -> dict[str, bytes]:
@@ -452,6 +455,14 @@ def contents(path: Path) -> dict[str, bytes]:
         return {"": path.read_bytes()}
     with zipfile.ZipFile(path) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_real_case_list_is_not_replaced(tmp_path: Path) -> None:
+    real = "name,label,nik_last4\nA1043827,Siti (Jaten),0041\n"
+    (tmp_path / "alumni.csv").write_text(real, encoding="utf-8")
+    with pytest.raises(StudyError, match=r"alumni\.csv.*no rehearsal made"):
+        rehearse(ROOT, tmp_path / "out", SEED, media=tmp_path)
+    assert (tmp_path / "alumni.csv").read_text(encoding="utf-8") == real
 
 
 def test_season_is_the_winter_of_2025() -> None:

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from tracer_etl.evidence.rehearsal.fault import Fault
 from tracer_etl.evidence.rehearsal.fault_kinds import APPLICATION, ASSESSMENT, IDEA, TRACER
-from tracer_etl.evidence.rehearsal.faults import Fault
 from tracer_etl.evidence.rehearsal.sheet import Sheet
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tracer_etl.evidence.rehearsal.faults import Edit, RawRecipe, Recipe
+from tracer_etl.evidence.rehearsal.fault import Edit, RawRecipe, Recipe
 
 if TYPE_CHECKING:
     from tracer_etl.evidence.rehearsal.chance import Chance

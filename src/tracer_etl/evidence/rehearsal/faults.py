@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tracer_etl.evidence.rehearsal.fault import Fault, Recipe
+from tracer_etl.evidence.rehearsal.fault_groups import plant_groups
+from tracer_etl.evidence.rehearsal.fault_kinds import RAW_RECIPES, RECIPES
 from tracer_etl.evidence.rehearsal.sheet import Sheet
 
 if TYPE_CHECKING:
@@ -15,49 +17,11 @@ if TYPE_CHECKING:
     from tracer_etl.evidence.rehearsal.chance import Chance
     from tracer_etl.evidence.rehearsal.job import Submission
 
-Edit = Callable[[Sheet, "Chance"], "tuple[str, str] | None"]
-"""Changes a submission; returns path and what was done, or None where the fault cannot be planted."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One row of faults.csv; `submission_id` is the instanceID from before the change."""
-
-    form: str
-    submission_id: str
-    kind: str
-    rule: str
-    path: str
-    detail: str
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """One kind of fault: the form, the rule it breaks, how to do it, how often."""
-
-    form: str
-    kind: str
-    rule: str
-    edit: Edit
-    times: int = 1
-
-
-@dataclass(frozen=True)
-class RawRecipe:
-    """A fault of the file itself, not of an answer."""
-
-    form: str
-    kind: str
-    change: Callable[[bytes], bytes]
-
 
 def plant(
     chance: Chance, submissions: list[Submission], untouched: set[str], identifiers: Identifiers
 ) -> tuple[list[Submission], list[Fault]]:
     """Return the submissions with the faults in place, and the list of faults; no submission has two."""
-    from tracer_etl.evidence.rehearsal.fault_groups import plant_groups
-    from tracer_etl.evidence.rehearsal.fault_kinds import RAW_RECIPES, RECIPES
-
     result = {one.folder: one for one in submissions}
     free = [one for one in submissions if one.folder not in untouched]
     chance.rng.shuffle(free)

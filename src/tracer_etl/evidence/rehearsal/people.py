@@ -103,6 +103,11 @@ def make_nik(kec: str, birth: date, sex: str, number: int) -> str:
     return f"{kec}{day:02d}{birth:%m%y}{_FIRST_SERIAL + number % (10_000 - _FIRST_SERIAL)}"
 
 
+def is_synthetic(nik_last4: str) -> bool:
+    """Tell whether the last four digits of a NIK are ones that only this package gives."""
+    return nik_last4.isdigit() and int(nik_last4) >= _FIRST_SERIAL
+
+
 def hashed(nik: str) -> str:
     """Return HMAC-SHA-256 of a NIK with the rehearsal key, 64 hexadecimal digits."""
     return hmac.new(REHEARSAL_KEY, nik.encode(), hashlib.sha256).hexdigest()

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracer_etl.collect import Identifiers
+from tracer_etl.errors import StudyError
 from tracer_etl.evidence.rehearsal import others, pool
 from tracer_etl.evidence.rehearsal.agenda import TRACER, Agenda, Done
 from tracer_etl.evidence.rehearsal.careers import planted_rates
 from tracer_etl.evidence.rehearsal.chance import Chance
 from tracer_etl.evidence.rehearsal.classes import CLASSES
-from tracer_etl.evidence.rehearsal.faults import Fault, plant
+from tracer_etl.evidence.rehearsal.faults import plant
 from tracer_etl.evidence.rehearsal.fieldwork import COMPLETE, plan_cases
 from tracer_etl.evidence.rehearsal.oddities import Oddity, make_odd
+from tracer_etl.evidence.rehearsal.people import is_synthetic
 from tracer_etl.evidence.rehearsal.registry import (
     Alumnus,
     Staff,
@@ -38,6 +40,7 @@ from tracer_etl.evidence.rehearsal.truth import truth_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from tracer_etl.evidence.rehearsal.fault import Fault
     from tracer_etl.evidence.rehearsal.job import Job, Submission
     from tracer_etl.evidence.rehearsal.people import Village
 
@@ -70,7 +73,8 @@ def rehearse(
 
     The same seed and the same forms give the same files. `out` gets one zip per form (layout of ODK
     Briefcase), `registry/`, `faults.csv` and `truth.json`; the case lists that go onto the devices
-    (`alumni.csv`, `applicants.csv`, `backcheck.csv`) are written to `media` (default: `forms_dir/media`).
+    (`alumni.csv`, `applicants.csv`, `backcheck.csv`) are written to `media`: by default `forms_dir/media` for the
+    rehearsal that belongs to the forms (`out` is `forms_dir/rehearsal`), else `out/media`.
 
     Args:
         forms_dir: folder with the six workbooks and `media/` (desa.csv, enumerators.csv, assessors.csv).
@@ -80,14 +84,31 @@ def rehearse(
         media: where the case lists go.
 
     Raises:
-        StudyError: there is no Java or no JPype.
+        StudyError: there is no Java or no JPype, or `media` holds a case list that no rehearsal made.
         FormError: a form refused an answer, so the rehearsal and the form have drifted apart.
     """
     tell = progress or (lambda _line: None)
+    media = media or _case_lists(forms_dir, out)
+    _keep_real_lists(media)
     with tempfile.TemporaryDirectory() as folder:
         stage = _Stage(forms_dir, Path(folder) / "media", Chance(seed), seed, tell)
         result = stage.play()
-    return _write(result, out, media or forms_dir / "media")
+    return _write(result, out, media)
+
+
+def _case_lists(forms_dir: Path, out: Path) -> Path:
+    own = out.resolve() == (forms_dir / "rehearsal").resolve()
+    return (forms_dir if own else out) / "media"
+
+
+def _keep_real_lists(media: Path) -> None:
+    path = media / "alumni.csv"
+    if path.is_file() and any(not is_synthetic(row.get("nik_last4", "")) for row in read_rows(path)):
+        raise StudyError(
+            "it holds cases that no rehearsal made, and the rehearsal would replace them",
+            where=str(path),
+            remedy="rehearse into another folder with --out, or move the file away",
+        )
 
 
 @dataclass

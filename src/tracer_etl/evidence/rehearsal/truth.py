@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tracer_etl.evidence.rehearsal.agenda import Done
-    from tracer_etl.evidence.rehearsal.faults import Fault
+    from tracer_etl.evidence.rehearsal.fault import Fault
     from tracer_etl.evidence.rehearsal.oddities import Oddity
 
 _RESPONDED = frozenset({COMPLETE, PROXY, PARTIAL})
