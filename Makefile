@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := run
-.PHONY: run test lint hooks rehearse lock clean
+.PHONY: run test lint docs hooks rehearse lock clean
 
 PYTHON := $(shell for p in python3.11 python3; do $$p -c "import venv" 2> /dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
@@ -22,6 +22,9 @@ lint: .venv
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: .venv
+	$(BIN)/python tests/test_docs.py
 
 # git diff shows what changed in a workbook; see docs/how-to/read-a-form-diff.md.
 hooks: .venv
