@@ -1,0 +1,150 @@
+"""The Prefect flow: its tasks as plain functions, its retries, and once the whole under a real server."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+from tiny import receive, submission, tiny_study
+from tracer_etl.errors import Refused, StudyError, TracerError, Unavailable
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+ROOT = Path(__file__).parents[1]
+FLOWS = ROOT / "flows"
+
+
+def flow_module(name: str) -> ModuleType:
+    """Load a flow from its file, as a Prefect worker does."""
+    spec = importlib.util.spec_from_file_location(f"flows_{name}", FLOWS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def refresh():
+    return flow_module("refresh")
+
+
+def kinds_of_error(kind=TracerError):
+    return [kind, *(below for child in kind.__subclasses__() for below in kinds_of_error(child))]
+
+
+def test_each_stage_is_a_task_on_the_path_of_the_study(refresh, tmp_path):
+    study = str(tiny_study(tmp_path))
+    receive(tmp_path, 3, submission(3, "<farmer>Budi</farmer><cows>many</cows>"))
+    for stage in ("pull", "build", "check", "load"):
+        [done] = refresh.stage.fn(stage, study, ())
+        assert done.form_id == "tiny"
+    [status] = refresh.stage.fn("status", study)
+    assert (status.landed, status.good, status.set_aside) == (3, 2, 1)
+    with duckdb.connect(str(tmp_path / "var/warehouse.duckdb"), read_only=True) as con:
+        assert con.sql("SELECT count(*), sum(cows) FROM clean.tiny").fetchone() == (2, 4)
+
+
+def test_a_task_takes_only_the_forms_it_is_given(refresh, tmp_path):
+    with pytest.raises(StudyError, match="choose of tiny"):
+        refresh.stage.fn("pull", str(tiny_study(tmp_path)), ("huge",))
+
+
+@pytest.mark.parametrize("kind", kinds_of_error())
+def test_only_what_may_pass_is_tried_again(refresh, kind):
+    from prefect.states import exception_to_failed_state
+    from prefect.utilities.asyncutils import run_coro_as_sync
+
+    state = run_coro_as_sync(exception_to_failed_state(kind("no")))
+    assert refresh.mild(None, None, state) is kind.retry
+
+
+def test_a_bug_is_not_tried_again(refresh):
+    from prefect.states import exception_to_failed_state
+    from prefect.utilities.asyncutils import run_coro_as_sync
+
+    assert not refresh.mild(None, None, run_coro_as_sync(exception_to_failed_state(KeyError("x"))))
+
+
+def test_the_errors_tried_again_are_those_of_a_busy_server():
+    assert Unavailable.retry
+    assert not Refused.retry
+
+
+def test_tasks_never_cache(refresh):
+    from prefect.cache_policies import NO_CACHE
+
+    assert refresh.stage.cache_policy == NO_CACHE
+    assert refresh.stage.retries == 3
+
+
+@pytest.mark.parametrize("path", sorted(FLOWS.glob("*.py")), ids=lambda path: path.name)
+def test_a_flow_is_short_and_knows_only_pipeline_and_study(path):
+    source = path.read_text(encoding="utf-8")
+    assert len(source.splitlines()) <= 40
+    imported = {
+        f"{node.module}.{name.name}"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("tracer_etl")
+        for name in node.names
+    }
+    assert imported <= {
+        "tracer_etl.pipeline",
+        "tracer_etl.errors.TracerError",
+        "tracer_etl.study.read_study",
+    }
+
+
+# -- under a real server
+
+
+@pytest.fixture(scope="module")
+def prefect_server():
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+def whole_study(root: Path) -> Path:
+    """Write the study of this repository anew, its results going to `root`."""
+    text = (ROOT / "study.toml").read_text(encoding="utf-8")
+    for place in ("forms/", "expectations"):
+        text = text.replace(f'"{place}', f'"{ROOT}/{place}')
+    (root / "study.toml").write_text(text, encoding="utf-8")
+    return root / "study.toml"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of Prefect's server and its dependencies; ours are met by .fn() above
+def test_the_flow_under_a_server(refresh, prefect_server, tmp_path):
+    from prefect.artifacts import Artifact
+
+    refresh.refresh(str(whole_study(tmp_path)))
+    link, table = Artifact.get("report"), Artifact.get("run")
+    assert link is not None
+    assert (tmp_path / "var/report/index.html").as_uri() in str(link.data)
+    assert table is not None
+    rows = {row["form_id"]: row for row in json.loads(str(table.data))}
+    assert len(rows) == 6
+    assert all(row["landed"] == row["good"] + row["set_aside"] > 0 for row in rows.values())
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_refusal_fails_the_run_at_once(refresh, prefect_server, tmp_path):
+    study = tiny_study(tmp_path)
+    shutil.rmtree(tmp_path / "inbox")
+    state = refresh.refresh(str(study), return_state=True)
+    assert state.is_failed()
+    assert isinstance(state.result(raise_on_failure=False), Refused)
