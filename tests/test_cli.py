@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tiny import FORM, receive, submission, tiny_study
+from tiny import FORM, receive, submission, tiny_study, whole_study
 from tracer_etl import __version__, errors
 from tracer_etl.cli import EXIT_CODES, SUMMARY, _table
 from tracer_etl.warehouse.duckdb import Loaded
@@ -35,7 +35,7 @@ HEAVY = {
 
 def tracer(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tracer_etl", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, timeout=300)
 
 
 def one_line(done: subprocess.CompletedProcess[str]) -> str:
@@ -186,6 +186,28 @@ def test_the_stages_by_hand(tmp_path):
     ]
     [status] = json.loads(tracer("--study", study, "status", "--json").stdout)
     assert (status["landed"], status["complete"], status["versions"]) == (3, True, ["1"])
+
+
+@pytest.mark.slow
+def test_run_does_everything_and_strict_tells_what_no_form_explains(tmp_path):
+    study = whole_study(tmp_path)
+    first = tracer("--study", study, "run", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    table, _, places = first.stdout.partition("\n\n")
+    heading, *rows = [line.split() for line in table.splitlines()]
+    assert heading == ["form", "landed", "good", "set", "aside", "warned"]
+    assert len(rows) == 6
+    for _, landed, good, set_aside, warned in rows:
+        assert int(landed) == int(good) + int(set_aside)
+        assert int(warned) <= int(good)
+    assert places.splitlines() == ["warehouse  var/tracer.duckdb", "report     var/report/index.html"]
+    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "var").rglob("*.html")}
+    assert made
+    again = tracer("--study", study, "run", "--strict", cwd=tmp_path)
+    assert again.stdout == first.stdout
+    assert again.returncode == 5
+    assert re.search(r"tracer\.duckdb: \d+ submission\(s\) are unreadable", again.stderr.splitlines()[-1])
+    assert {path: path.stat().st_mtime_ns for path in made} == made
 
 
 def test_load_before_check_names_the_remedy(tmp_path):

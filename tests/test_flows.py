@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
-from tiny import receive, submission, tiny_study
+from tiny import receive, submission, tiny_study, whole_study
 from tracer_etl.errors import Refused, StudyError, TracerError, Unavailable
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-ROOT = Path(__file__).parents[1]
-FLOWS = ROOT / "flows"
+FLOWS = Path(__file__).parents[1] / "flows"
 
 
 def flow_module(name: str) -> ModuleType:
@@ -114,15 +113,6 @@ def prefect_server():
 
     with prefect_test_harness(server_startup_timeout=120):
         yield
-
-
-def whole_study(root: Path) -> Path:
-    """Write the study of this repository anew, its results going to `root`."""
-    text = (ROOT / "study.toml").read_text(encoding="utf-8")
-    for place in ("forms/", "expectations"):
-        text = text.replace(f'"{place}', f'"{ROOT}/{place}')
-    (root / "study.toml").write_text(text, encoding="utf-8")
-    return root / "study.toml"
 
 
 @pytest.mark.slow

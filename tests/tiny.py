@@ -1,11 +1,10 @@
-"""A study of one small form, written as real files: what the tests of cli and flows run on."""
+"""Studies as real files: one of one small form, and the one of this repository with results elsewhere."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
+ROOT = Path(__file__).parents[1]
 
 FORM = """
 | survey  |                      |          |              |          |
@@ -78,4 +77,13 @@ def tiny_study(root: Path) -> Path:
     (root / "expectations").mkdir()
     for number in (1, 2):
         receive(root, number, submission(number))
+    return root / "study.toml"
+
+
+def whole_study(root: Path) -> Path:
+    """Write the study of this repository anew, its results going to `root`."""
+    text = (ROOT / "study.toml").read_text(encoding="utf-8")
+    for place in ("forms/", "expectations"):
+        text = text.replace(f'"{place}', f'"{ROOT}/{place}')
+    (root / "study.toml").write_text(text, encoding="utf-8")
     return root / "study.toml"
