@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from tracer_etl.checks.compiled import compiled_rules
 from tracer_etl.checks.expectations import written_rules
-from tracer_etl.checks.rules import Rules
 from tracer_etl.errors import StudyError
+from tracer_etl.logic.scope import list_columns, list_table, row_source
 from tracer_etl.names import literal, quote
 from tracer_etl.records import Verdict, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
+    from tracer_etl.checks.rules import Rule, Rules
     from tracer_etl.records import Progress
     from tracer_etl.schema import Schema, Table
 
@@ -49,6 +50,7 @@ def check(folder: Path, schema: Schema, expectations: Path, *, progress: Progres
         for name in [*(table.name for table in schema.tables), schema.bridge, "problems"]:
             path = literal(str(folder / f"{name}.parquet"))
             connection.execute(f"CREATE VIEW {quote(name)} AS SELECT * FROM {path}")
+        _create_lists(connection, schema)
         columns = ", ".join(f"{name} VARCHAR" for name in _REASONS)
         connection.execute(f"CREATE TABLE reasons ({columns})")
         missed: list[str] = []
@@ -60,56 +62,78 @@ def check(folder: Path, schema: Schema, expectations: Path, *, progress: Progres
         return _verdict(connection, schema, tuple(missed))
 
 
+def _create_lists(connection: DuckDBPyConnection, schema: Schema) -> None:
+    """Hold every choice list of every version as a table, for the expressions that look into one."""
+    import pandas as pd
+
+    for form in schema.forms:
+        for name, choices in form.lists.items():
+            columns = list(list_columns(choices))
+            rows = [
+                {"name": one.value, **one.columns, "_position": at}
+                for at, one in enumerate(choices.choices, 1)
+            ]
+            frame = pd.DataFrame(rows, columns=[*columns, "_position"])
+            listed = ", ".join(f"CAST({quote(column)} AS VARCHAR) AS {quote(column)}" for column in columns)
+            connection.register("choices", frame)
+            target = quote(list_table(form, name))
+            connection.execute(
+                f"CREATE TABLE {target} AS SELECT {listed}, CAST(_position AS BIGINT) AS _position FROM choices"
+            )
+            connection.unregister("choices")
+
+
 def _check_table(
     connection: DuckDBPyConnection, schema: Schema, table: Table, expectations: Path
 ) -> list[str]:
     written = written_rules(expectations / f"{table.name}.yaml", table)
     own = compiled_rules(schema, table)
-    rules = Rules((*own.rules, *written.rules), {**own.derived, **written.derived})
-    missed = list(own.not_evaluated)
-    if not rules.rules:
-        return missed
-    for frame in _frames(connection, schema, table, rules, expectations):
+    rules, missed = (*own.rules, *written.rules), list(own.not_evaluated)
+    for frame in _frames(connection, schema, table, own, written) if rules else ():
         missed += _judge(connection, frame, table, rules)
     return missed
 
 
+def _columns(derived: Mapping[str, str]) -> list[str]:
+    return [f"({sql}) AS {quote(column)}" for column, sql in derived.items()]
+
+
 def _frames(
-    connection: DuckDBPyConnection, schema: Schema, table: Table, rules: Rules, expectations: Path
+    connection: DuckDBPyConnection, schema: Schema, table: Table, own: Rules, written: Rules
 ) -> Iterator[Any]:
-    """Give the table in batches, with every derived column computed by DuckDB."""
+    """Give the table in batches, with every derived column computed by DuckDB.
+
+    Written columns stand above the compiled ones: they see the table's columns bare and other tables by name.
+    """
     import duckdb
 
-    from tracer_etl.logic import Scope
-
-    name = quote(table.name)
-    derived = ", ".join(f"({sql}) AS {quote(column)}" for column, sql in rules.derived.items())
+    clause, aliases = row_source(schema, table)
+    here = aliases[table.name]
     # Unreadable submissions and unknown versions have reasons of their own; logic cannot judge them.
     unjudged = "SELECT _submission_id FROM problems WHERE reason IN ('unreadable', 'unknown_version')"
+    rows = f"SELECT {', '.join([f'{here}.*', *_columns(own.derived)])} {clause}"
     query = (
-        f"SELECT {name}.*{', ' if derived else ''}{derived} FROM {Scope(schema, table).joins()} "
-        f"WHERE {name}._submission_id NOT IN ({unjudged})"
+        f"SELECT {', '.join(['this.*', *_columns(written.derived)])} FROM ({rows}) this "
+        f"WHERE this._submission_id NOT IN ({unjudged})"
     )
     try:
-        reader = connection.cursor().execute(query).to_arrow_reader(BATCH_ROWS)
+        reader = connection.cursor().sql(query).to_arrow_reader(BATCH_ROWS)
     except duckdb.Error as error:
         what = f"derived_columns cannot be computed ({str(error).splitlines()[0]})"
-        raise StudyError(
-            what, where=str(expectations / f"{table.name}.yaml"), remedy="correct the SQL"
-        ) from error
+        raise StudyError(what, where=f"{table.name}.yaml", remedy="correct the SQL") from error
     for batch in reader:
         if batch.num_rows:
             yield batch.to_pandas(date_as_object=False)
 
 
-def _judge(connection: DuckDBPyConnection, frame: Any, table: Table, rules: Rules) -> list[str]:  # noqa: ANN401 - a DataFrame
+def _judge(connection: DuckDBPyConnection, frame: Any, table: Table, rules: Sequence[Rule]) -> list[str]:  # noqa: ANN401 - a DataFrame
     import pandas as pd
 
     from tracer_etl.checks.suite import violations
 
     missed, rows = [], []
     owner = dict(zip(frame[table.row_key], frame["_submission_id"], strict=True))
-    for rule, keys in violations(frame, rules.rules, table.row_key, table.name):
+    for rule, keys in violations(frame, rules, table.row_key, table.name):
         if keys is None:
             missed.append(f"{table.name} {rule.rule_id}: Great Expectations could not evaluate it")
             continue

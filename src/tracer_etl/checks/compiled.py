@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracer_etl.checks.rules import Rule, Rules, holds
-from tracer_etl.logic import NotEvaluated, Scope, parse
+from tracer_etl.logic.parser import parse
+from tracer_etl.logic.scope import Scope, row_source
+from tracer_etl.logic.sql import Compiler
+from tracer_etl.logic.syntax import CannotCompile
 from tracer_etl.names import literal, quote
 from tracer_etl.schema import TOKENS
 
@@ -40,8 +43,10 @@ def compiled_rules(schema: Schema, table: Table) -> Rules:
 
 class _Compiler:
     def __init__(self, schema: Schema, table: Table) -> None:
-        self.schema, self.table, self.scope = schema, table, Scope(schema, table)
-        self.form = schema.newest
+        self.schema, self.table, self.form = schema, table, schema.newest
+        _, self.aliases = row_source(schema, table)
+        self.scope = Scope(schema, self.form, table.path, self.aliases)
+        self.here = self.aliases[table.name]
         self.derived: dict[str, str] = {}
         self.missed: list[str] = []
 
@@ -76,7 +81,7 @@ class _Compiler:
         }
         if not any(by_version.values()):
             return  # choices made of the submission's own nodes, or a file that is not at hand
-        cell = f"{quote(self.table.name)}.{quote(column.name)}"
+        cell = f"{self.here}.{quote(column.name)}"
         tests = {
             version: self._in_list(cell, column, values) for version, values in by_version.items() if values
         }
@@ -84,7 +89,7 @@ class _Compiler:
         if len(set(tests.values())) == 1:
             yield self._rule("form:choice", column, f"CASE WHEN {cell} IS NOT NULL THEN {newest} END")
             return
-        version = f"{quote(self.scope.chain[-1].name)}._form_version"
+        version = f"{self.aliases[self.schema.root.name]}._form_version"
         cases = " ".join(f"WHEN {version} = {literal(label)} THEN {test}" for label, test in tests.items())
         yield self._rule(
             "form:choice", column, f"CASE WHEN {cell} IS NULL THEN NULL {cases} ELSE {newest} END"
@@ -105,7 +110,7 @@ class _Compiler:
     # -- logic
 
     def _logic(self, column: Column, question: Question) -> Iterator[Rule]:
-        bind, cell = question.bind, f"{quote(self.table.name)}.{quote(column.name)}"
+        bind, cell = question.bind, f"{self.here}.{quote(column.name)}"
         asked = question.kind not in ("calculate", "meta") and not bind.calculate and not bind.readonly
         relevant = self._relevant(question.path) if asked else None
         if relevant is not None:
@@ -135,7 +140,7 @@ class _Compiler:
 
     def _compile(self, xpath: str, context: NodePath) -> str | None:
         try:
-            return self.scope.compile(parse(xpath), context).boolean()
-        except NotEvaluated as reason:
+            return Compiler(self.scope.at(context)).condition(parse(xpath))
+        except CannotCompile as reason:
             self.missed.append(f"{self.table.name} {'/'.join(context)}: {reason}")
             return None

@@ -43,9 +43,10 @@ def violations(
 
 def _validate(frame: pd.DataFrame, rules: Sequence[Rule], row_key: str, where: str) -> list[Any]:
     import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("staging").add_dataframe_asset("batch")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
     result_format = {
