@@ -145,10 +145,19 @@ def compare(operator: str, left: Value, right: Value) -> str:
 def choose(condition: str, then: Value, otherwise: Value) -> Value:
     """Give one value or the other; what is neither both text nor both number becomes text."""
     kind = _common(then, otherwise)
-    convert = {"number": as_number, "boolean": as_boolean, "text": as_text}.get(kind, lambda value: value.sql)
-    parts = ["NULL" if v.constant == "" and kind != "text" else convert(v) for v in (then, otherwise)]
+    parts = [_converted(value, kind) for value in (then, otherwise)]
     sql = f"(CASE WHEN {condition} THEN {parts[0]} ELSE {parts[1]} END)"
-    return Value(kind, sql, blank=kind not in ("text", "boolean") and (_is_blank(then) or _is_blank(otherwise)))
+    return Value(
+        kind, sql, blank=kind not in ("text", "boolean") and (_is_blank(then) or _is_blank(otherwise))
+    )
+
+
+def _converted(value: Value, kind: Kind) -> str:
+    if kind == "text":
+        return as_text(value)
+    if value.constant == "":
+        return "NULL"
+    return as_boolean(value) if kind == "boolean" else value.sql
 
 
 def _is_blank(value: Value) -> bool:
