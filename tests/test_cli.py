@@ -177,7 +177,9 @@ def test_the_stages_by_hand(tmp_path):
     assert tracer("--study", study, "pull").returncode == 0
     [built] = json.loads(tracer("--study", study, "build", "--json").stdout)
     assert built == {"form_id": "tiny", "submissions": 3, "problems": 1}
-    [verdict] = json.loads(tracer("--study", study, "check", "--json").stdout)
+    checked = tracer("--study", study, "check", "--json")
+    assert checked.stderr == ""
+    [verdict] = json.loads(checked.stdout)
     assert (verdict["landed"], verdict["good"], verdict["set_aside"]) == (3, 2, 1)
     loaded = tracer("--study", study, "load")
     assert loaded.stdout.splitlines() == [

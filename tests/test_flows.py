@@ -51,7 +51,7 @@ def test_each_stage_is_a_task_on_the_path_of_the_study(refresh, tmp_path):
     [status] = refresh.stage.fn("status", study)
     assert (status.landed, status.good, status.set_aside) == (3, 2, 1)
     with duckdb.connect(str(tmp_path / "var/warehouse.duckdb"), read_only=True) as con:
-        assert con.sql("SELECT count(*), sum(cows) FROM clean.tiny").fetchone() == (2, 4)
+        assert con.sql("SELECT count(*), sum(cows) FROM clean.tiny").fetchall() == [(2, 4)]
 
 
 def test_a_task_takes_only_the_forms_it_is_given(refresh, tmp_path):

@@ -91,10 +91,12 @@ def cli(context: click.Context, study_file: Path, verbose: bool) -> None:
     `tracer-etl run` does every stage in order: pull, build, check, load, marts, report. Each stage can
     also be run by itself; all of them can be run again at any time, and change nothing the second time.
     """
-    logging.basicConfig(
-        stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING
-    )
-    logging.getLogger("tracer_etl").setLevel(logging.DEBUG if verbose else logging.WARNING)
+    level = logging.DEBUG if verbose else logging.WARNING
+    # The level of the handler, since Great Expectations raises that of its own logger again.
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setLevel(level)
+    logging.basicConfig(handlers=[handler], format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("tracer_etl").setLevel(level)
     context.obj = study_file
 
 
