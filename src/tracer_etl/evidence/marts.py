@@ -1,0 +1,113 @@
+"""The study's marts: numbered SQL files that both DuckDB and PostgreSQL run, and the seeds they join."""
+
+from __future__ import annotations
+
+import csv
+import re
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tracer_etl.errors import StudyError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from importlib.resources.abc import Traversable
+
+SUBJECT = "clean.alumni_tracer"
+"""The table that makes a study a tracer study; without it only the marts of every study are made."""
+
+SEED_TYPES = {
+    "year": "bigint",
+    "idr_per_month": "bigint",
+    "midpoint_idr": "bigint",
+    "precedence": "bigint",
+    "percent": "double precision",
+}
+"""SQL types of the seeds' columns by name; every other column is text."""
+
+REMEDIES = {
+    "clean.alumni_tracer": "load the form alumni_tracer",
+    "clean.registry_person": "add [[reference]] registry_person to study.toml and load",
+    "clean.registry_enrolment": "add [[reference]] registry_enrolment to study.toml and load",
+}
+
+
+class Connection(Protocol):
+    """An open connection of DuckDB or psycopg."""
+
+    def execute(self, query: Any, /) -> Any:
+        """Run one or more statements and give a cursor."""
+        ...
+
+
+def make_marts(connection: Connection) -> tuple[str, ...]:
+    """Make every mart anew, in one transaction, and name them.
+
+    A study without the tracer form gets the marts that need only `meta`.
+
+    Raises:
+        StudyError: a table that a mart reads is not loaded; no mart has changed.
+    """
+    connection.execute("begin")
+    try:
+        made = tuple(_make(connection))
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
+    return made
+
+
+def _make(connection: Connection) -> Iterator[str]:
+    present = _tables(connection)
+    for seed in _files("seeds", ".csv"):
+        name = f"marts.seed_{seed.name.removesuffix('.csv')}"
+        connection.execute(f"drop table if exists {name}")
+        connection.execute(seed_sql(name, seed.read_text(encoding="utf-8").splitlines()))
+        yield name
+    for file in _files("marts", ".sql"):
+        sql, name = file.read_text(encoding="utf-8"), f"marts.{file.name[4:].removesuffix('.sql')}"
+        needs = re.findall(r"\b(?:from|join)\s+((?:clean|meta|marts)\.\w+)", sql)
+        if SUBJECT not in present and not all(table.startswith("meta.") for table in needs):
+            connection.execute(f"drop table if exists {name}")
+            continue
+        _require(name, [table for table in needs if not table.startswith("marts.")], present)
+        connection.execute(sql)
+        yield name
+
+
+def _require(mart: str, needs: Sequence[str], present: frozenset[str]) -> None:
+    for table in needs:
+        if table not in present:
+            remedy = REMEDIES.get(table, "run `tracer-etl load` first")
+            raise StudyError(f"the table {table} is missing", where=mart, remedy=remedy)
+
+
+def _tables(connection: Connection) -> frozenset[str]:
+    rows = connection.execute("select table_schema, table_name from information_schema.tables").fetchall()
+    return frozenset(f"{schema}.{name}" for schema, name in rows)
+
+
+def _files(folder: str, ending: str) -> list[Traversable]:
+    found = files("tracer_etl.evidence").joinpath(folder).iterdir()
+    return sorted((file for file in found if file.name.endswith(ending)), key=lambda file: file.name)
+
+
+def seed_sql(name: str, lines: Sequence[str]) -> str:
+    """Write a CSV with a header as one `create table ... as` statement.
+
+    >>> print(seed_sql("marts.seed_umk", ["year,source", "2024,it's law"]))
+    create table marts.seed_umk as select cast(year as bigint) as year, source
+    from (values ('2024', 'it''s law')) as seed(year, source)
+    """
+    header, *rows = csv.reader(lines)
+    columns = ", ".join(
+        f"cast({column} as {SEED_TYPES[column]}) as {column}" if column in SEED_TYPES else column
+        for column in header
+    )
+    values = ", ".join("(" + ", ".join(map(_literal, row)) + ")" for row in rows)
+    return f"create table {name} as select {columns}\nfrom (values {values}) as seed({', '.join(header)})"
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
