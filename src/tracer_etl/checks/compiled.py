@@ -1,146 +1,214 @@
-"""Schema -> the rules the form itself states: choices, required, relevant, constraint."""
+"""Schema -> the rules the form itself states: choices, required, relevant, constraint.
+
+Every submission is held to the version it was filled with. One helper column per kind of rule lists the
+questions that break it in a row, so that Great Expectations judges a handful of columns instead of one per
+question: at 700 questions that is the difference between one second and thirty. Conditions many questions
+share are terms, computed once per row below the helper columns.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracer_etl.checks.rules import Rule, Rules, holds
-from tracer_etl.logic.parser import parse
-from tracer_etl.logic.scope import Scope, row_source
-from tracer_etl.logic.sql import Compiler
-from tracer_etl.logic.syntax import CannotCompile
+from tracer_etl.checks.rules import Rule, Rules
+from tracer_etl.logic import NotEvaluated, Scope, condition, list_table, row_source
 from tracer_etl.names import literal, quote
-from tracer_etl.schema import TOKENS
+from tracer_etl.schema import GEOPOINT_PARTS, TOKENS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from tracer_etl.questions import Labels, NodePath, Question
+    from tracer_etl.checks.rules import Why
+    from tracer_etl.questions import Bind, Form, NodePath, Question
     from tracer_etl.schema import Column, Schema, Table
 
-_WHY = {
+_WHY: dict[str, Why] = {
     "form:choice": (
-        "Jawaban tidak ada dalam daftar pilihan formulir.",
-        "The answer is not in the form's choice list.",
+        "Jawaban tidak ada dalam daftar pilihan versi formulir ini.",
+        "The answer is not in the choice list of this form version.",
     ),
     "form:required": ("Pertanyaan wajib belum dijawab.", "A required question is not answered."),
     "form:relevant": (
-        "Ada jawaban untuk pertanyaan yang tidak berlaku.",
-        "A question that does not apply is answered.",
+        "Ada jawaban untuk pertanyaan yang seharusnya tidak ditanyakan.",
+        "A question that should not have been asked is answered.",
     ),
     "form:constraint": ("Jawaban melanggar batasan formulir.", "The answer breaks the form's constraint."),
 }
+Broken = tuple[str, str, tuple[str, ...]]
+"""A rule's id, SQL that is true where it is broken, and the terms that SQL names."""
+_FEW = 300
+"""Longer lists are looked up in a table instead of being written into the statement."""
 
 
-def compiled_rules(schema: Schema, table: Table) -> Rules:
-    """Compile what the newest version of the form promises of one table's columns.
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One thing one form version promises of one column; `broken` is SQL over the row and its terms."""
 
-    A submission of an older version is held to its own choice lists; its logic is judged by the newest
-    version's binds only for questions that version still has.
+    rule_id: str
+    version: str
+    column: str
+    broken: str
+    terms: tuple[str, ...]
+    why: Why
+
+
+def compiled_rules(schema: Schema, table: Table, sound: Callable[[list[str]], bool]) -> Rules:
+    """Compile what each version of the form promises of one table's columns.
+
+    `sound` tells whether DuckDB accepts expressions; what it refuses is reported as not evaluated.
     """
-    return _Compiler(schema, table).rules()
+    compiler = _Compiler(schema, table)
+    promises = [promise for form in schema.forms for promise in compiler.promises(form)]
+    terms = {name: sql for sql, name in compiler.terms.items()}
+    refused = set() if sound(list(terms.values())) else {n for n, sql in terms.items() if not sound([sql])}
+    kept = [promise for promise in promises if not refused & set(promise.terms)]
+    missed = [
+        f"{table.name} {promise.column} {promise.rule_id}: DuckDB refuses the expression"
+        for promise in promises
+        if refused & set(promise.terms)
+    ]
+    derived = {rule_id: sql for rule_id in _WHY if (sql := compiler.column(rule_id, kept))}
+    rules = tuple(_rule(rule_id, kept) for rule_id in derived)
+    sound_terms = {name: sql for name, sql in terms.items() if name not in refused}
+    return Rules(rules, derived, (*compiler.missed, *missed), sound_terms)
+
+
+def _rule(rule_id: str, promises: list[Promise]) -> Rule:
+    questions = {promise.column: promise.why for promise in promises if promise.rule_id == rule_id}
+    kind, kwargs = "expect_column_values_to_be_null", {"column": rule_id}
+    return Rule(rule_id, kind, kwargs, "warning", rule_id, _WHY[rule_id], questions)
+
+
+def _listed(promises: list[Promise]) -> str:
+    """Write the names of the columns whose promise is broken, or NULL where there is none."""
+    if not promises:
+        return ""
+    names = ", ".join(f"CASE WHEN {p.broken} THEN {literal(p.column)} END" for p in promises)
+    return f"nullif(concat_ws(' ', {names}), '')"
 
 
 class _Compiler:
+    """Compiles the promises of every version for the rows of one table."""
+
     def __init__(self, schema: Schema, table: Table) -> None:
-        self.schema, self.table, self.form = schema, table, schema.newest
+        self.schema, self.table = schema, table
         _, self.aliases = row_source(schema, table)
-        self.scope = Scope(schema, self.form, table.path, self.aliases)
-        self.here = self.aliases[table.name]
-        self.derived: dict[str, str] = {}
+        self.terms: dict[str, str] = {}
+        self.version = self._term(f"{self.aliases[schema.root.name]}._form_version")
         self.missed: list[str] = []
 
-    def rules(self) -> Rules:
-        found: list[Rule] = []
-        for column in self.table.columns:
-            question = self.form.question(column.paths[0])
-            if question is None or (column.part and column.part != "_lat"):
-                continue
-            found += self._choice(column)
-            found += self._logic(column, question)
-        return Rules(tuple(found), self.derived, tuple(self.missed))
+    def column(self, rule_id: str, promises: list[Promise]) -> str:
+        """Write the helper column of one kind of rule; empty where no version promises anything of it."""
+        chosen = [promise for promise in promises if promise.rule_id == rule_id]
+        by_version = {
+            version: _listed([promise for promise in chosen if promise.version == version])
+            for version in dict.fromkeys(promise.version for promise in chosen)
+        }
+        cases = " ".join(
+            f"WHEN {self.version} = {literal(label)} THEN {sql}" for label, sql in by_version.items()
+        )
+        return f"CASE {cases} END" if cases else ""
 
-    def _rule(self, rule_id: str, column: Column, sql: str, messages: Labels | None = None) -> Rule:
-        name = f"ok_{len(self.derived)}"
-        self.derived[name] = sql
-        why_id, why_en = _WHY[rule_id]
-        told = [text for text in (messages or {}).values() if text]
-        if told:
-            why_id, why_en = f"{why_id} {told[0]}", f"{why_en} {told[-1]}"
-        kind, kwargs = holds(name)
-        return Rule(rule_id, kind, kwargs, "warning", column.name, why_id, why_en)
+    def promises(self, form: Form) -> Iterator[Promise]:
+        for column in self.table.columns:
+            question = next(filter(None, map(form.question, column.paths)), None)
+            if question is None or column.part not in ("", GEOPOINT_PARTS[0]):
+                continue
+            for rule_id, broken, terms in (
+                *self._choice(form, column, question),
+                *self._logic(form, column, question),
+            ):
+                why = _told(question) if rule_id == "form:constraint" else _WHY[rule_id]
+                yield Promise(rule_id, form.version, column.name, broken, terms, why)
+
+    def _term(self, sql: str) -> str:
+        """Name a condition; equal ones have one name."""
+        return self.terms.setdefault(sql, quote(f":{len(self.terms)}"))
 
     # -- choices
 
-    def _choice(self, column: Column) -> Iterator[Rule]:
-        if column.kind != "select_one" and column.kind not in TOKENS:
+    def _choice(self, form: Form, column: Column, question: Question) -> Iterator[Broken]:
+        if question.kind != "select_one" and question.kind not in TOKENS:
             return
-        by_version = {
-            form.version: self._values(form_index, column)
-            for form_index, form in enumerate(self.schema.forms)
-        }
-        if not any(by_version.values()):
-            return  # choices made of the submission's own nodes, or a file that is not at hand
-        cell = f"{self.here}.{quote(column.name)}"
-        tests = {
-            version: self._in_list(cell, column, values) for version, values in by_version.items() if values
-        }
-        newest = list(tests.values())[-1]
-        if len(set(tests.values())) == 1:
-            yield self._rule("form:choice", column, f"CASE WHEN {cell} IS NOT NULL THEN {newest} END")
+        choices = form.lists.get(question.list_name)
+        if choices is None or not choices.choices or question.appearance.startswith("search("):
+            self._miss(question.path, "form:choice", "its choices are not at hand")
             return
-        version = f"{self.aliases[self.schema.root.name]}._form_version"
-        cases = " ".join(f"WHEN {version} = {literal(label)} THEN {test}" for label, test in tests.items())
-        yield self._rule(
-            "form:choice", column, f"CASE WHEN {cell} IS NULL THEN NULL {cases} ELSE {newest} END"
-        )
-
-    def _values(self, form_index: int, column: Column) -> tuple[str, ...]:
-        form = self.schema.forms[form_index]
-        question = next(filter(None, map(form.question, column.paths)), None)
-        choices = form.lists.get(question.list_name) if question else None
-        return choices.values() if choices else ()
-
-    def _in_list(self, cell: str, column: Column, values: tuple[str, ...]) -> str:
-        listed = ", ".join(literal(value) for value in dict.fromkeys(values))
-        if column.kind == "select_one":
-            return f"{cell} IN ({listed})"
-        return f"list_has_all([{listed}], string_split_regex(trim({cell}), '\\s+'))"
+        cell = quote(column.name)
+        single, name = question.kind == "select_one", quote(list_table(form, question.list_name))
+        tokens = f"string_split_regex(trim({cell}), '\\s+')"
+        if len(choices.choices) > _FEW:
+            known = f"{cell} IN (SELECT name FROM {name})"
+            if not single:
+                known = f"list_has_all((SELECT list(name) FROM {name}), {tokens})"
+        else:
+            # As one text: DuckDB turns every IN, even list_contains(), into a join of its own.
+            values = list(dict.fromkeys(choices.values()))
+            lines = literal("\n".join(["", *values, ""]))
+            listed = ", ".join(literal(value) for value in values)
+            known = (
+                f"contains({lines}, '\n' || {cell} || '\n')"
+                if single
+                else f"list_has_all([{listed}], {tokens})"
+            )
+        yield "form:choice", f"{cell} IS NOT NULL AND NOT {known}", ()
 
     # -- logic
 
-    def _logic(self, column: Column, question: Question) -> Iterator[Rule]:
-        bind, cell = question.bind, f"{self.here}.{quote(column.name)}"
-        asked = question.kind not in ("calculate", "meta") and not bind.calculate and not bind.readonly
-        relevant = self._relevant(question.path) if asked else None
-        if relevant is not None:
-            if bind.required and (required := self._compile(bind.required, question.path)):
-                sql = f"CASE WHEN ({relevant}) AND {required} THEN {cell} IS NOT NULL END"
-                yield self._rule("form:required", column, sql)
-            if relevant != "true":
-                yield self._rule(
-                    "form:relevant", column, f"CASE WHEN NOT ({relevant}) THEN {cell} IS NULL END"
-                )
-        if bind.constraint and (constraint := self._compile(bind.constraint, question.path)):
-            sql = f"CASE WHEN {cell} IS NOT NULL THEN {constraint} END"
-            yield self._rule("form:constraint", column, sql, question.messages)
+    def _logic(self, form: Form, column: Column, question: Question) -> Iterator[Broken]:
+        bind, cell = question.bind, quote(column.name)
+        # What the form computes itself is neither asked nor refused by a client.
+        if question.kind in ("calculate", "meta") or (bind.calculate and not question.labels):
+            return
+        relevant = self._relevant(form, question)
+        if relevant is not None and bind.required:
+            required = self._compile(form, bind.required, question.path, "form:required")
+            if required:
+                terms = (required, *relevant)
+                yield "form:required", f"{cell} IS NULL AND {' AND '.join(terms)}", terms
+        if relevant:
+            yield "form:relevant", f"{cell} IS NOT NULL AND NOT ({' AND '.join(relevant)})", tuple(relevant)
+        if bind.constraint:
+            kept = self._compile(form, bind.constraint, question.path, "form:constraint")
+            if kept:
+                yield "form:constraint", f"{cell} IS NOT NULL AND NOT {kept}", (kept,)
 
-    def _relevant(self, path: NodePath) -> str | None:
-        """Say when a node is relevant: its own condition and those of all groups around it."""
-        conditions = [
-            group.bind.relevant for group in self.form.groups if path[: len(group.path)] == group.path
+    def _relevant(self, form: Form, question: Question) -> list[str] | None:
+        """Give all conditions under which a node is relevant: its own and those of the groups around it."""
+        path = question.path
+        binds: list[tuple[NodePath, Bind]] = [
+            (group.path, group.bind) for group in form.groups if path[: len(group.path)] == group.path
         ]
-        contexts = [group.path for group in self.form.groups if path[: len(group.path)] == group.path]
-        question = self.form.question(path)
-        pairs = [*zip(conditions, contexts, strict=True), (question.bind.relevant if question else "", path)]
-        compiled = [self._compile(xpath, context) for xpath, context in pairs if xpath]
-        if None in compiled:
-            return None
-        return " AND ".join(filter(None, compiled)) or "true"
+        compiled = [
+            self._compile(form, bind.relevant, place, "form:relevant")
+            for place, bind in [*binds, (path, question.bind)]
+            if bind.relevant
+        ]
+        known = [sql for sql in compiled if sql is not None]
+        return known if len(known) == len(compiled) else None
 
-    def _compile(self, xpath: str, context: NodePath) -> str | None:
-        try:
-            return Compiler(self.scope.at(context)).condition(parse(xpath))
-        except CannotCompile as reason:
-            self.missed.append(f"{self.table.name} {'/'.join(context)}: {reason}")
+    def _compile(self, form: Form, expression: str, path: NodePath, rule_id: str) -> str | None:
+        compiled = condition(expression, Scope(self.schema, form, path, self.aliases))
+        if isinstance(compiled, NotEvaluated):
+            self._miss(path, rule_id, f"{compiled.reason} [{expression}]")
             return None
+        return self._term(compiled)
+
+    def _miss(self, path: NodePath, rule_id: str, reason: str) -> None:
+        self.missed.append(f"{self.table.name} {'/'.join(path)} {rule_id}: {reason}")
+
+
+def _told(question: Question) -> Why:
+    """Add the form's own message, in the language of the reason where the form speaks it."""
+    messages: Mapping[str, str] = question.messages
+    own = [_in_language(messages, code) for code in ("id", "en")]
+    general = _WHY["form:constraint"]
+    return (f"{general[0]} {own[0]}".strip(), f"{general[1]} {own[1]}".strip())
+
+
+def _in_language(messages: Mapping[str, str], code: str) -> str:
+    spoken = [
+        text for language, text in messages.items() if language == code or language.endswith(f"({code})")
+    ]
+    return next(iter([*spoken, *messages.values()]), "")

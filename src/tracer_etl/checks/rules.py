@@ -10,29 +10,40 @@ if TYPE_CHECKING:
 
     from tracer_etl.records import Severity
 
+Why = tuple[str, str]
+"""The reason in Indonesian and in English."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One expectation of one table, in Great Expectations' own words (`type`, `kwargs`, `severity`)."""
+    """One expectation of one table, in Great Expectations' own words (`type`, `kwargs`, `severity`).
+
+    `column` is the question the reasons name. Where `questions` is set, the judged column instead lists the
+    names of the questions that break the rule in this row, and each has its own reason.
+    """
 
     rule_id: str
     type: str
     kwargs: Mapping[str, Any]
     severity: Severity
     column: str
-    why_id: str
-    why_en: str
+    why: Why
+    questions: Mapping[str, Why] = field(default_factory=dict)
+
+    def columns(self) -> tuple[str, ...]:
+        """Name the columns the expectation reads."""
+        named = [self.kwargs[key] for key in ("column", "column_A", "column_B") if key in self.kwargs]
+        return tuple(str(name) for name in [*named, *self.kwargs.get("column_list", ())])
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All rules of one table, the SQL of the columns they need, and what could not be compiled."""
+    """All rules of one table, the SQL of the columns they need, and what could not be compiled.
+
+    `terms` are conditions that `derived` names, each in quotes as its key.
+    """
 
     rules: tuple[Rule, ...]
     derived: Mapping[str, str] = field(default_factory=dict)
     not_evaluated: tuple[str, ...] = ()
-
-
-def holds(name: str) -> tuple[str, dict[str, Any]]:
-    """Give the expectation that a helper column is true; NULL means the rule does not apply."""
-    return "expect_column_values_to_be_in_set", {"column": name, "value_set": [True]}
+    terms: Mapping[str, str] = field(default_factory=dict)

@@ -1,16 +1,18 @@
 """Rules + a batch -> violations, judged by Great Expectations (this is its only importer).
 
-Two traps are guarded: an expectation type Great Expectations does not know is dropped without a word, so
-the count is compared; an expectation that raises is reported as not evaluated, never as passed.
+Traps of Great Expectations 1.24 that are guarded: an expectation type it does not know is dropped without a
+word, so the count is compared; one that raises counts as failed without naming a row, so it is reported as
+not evaluated; one about a whole column says nothing about a row, so it is refused.
 """
 
 from __future__ import annotations
 
 import os
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tracer_etl.errors import ChecksFailed, StudyError
+from tracer_etl.errors import StudyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,68 +21,117 @@ if TYPE_CHECKING:
 
     from tracer_etl.checks.rules import Rule
 
+_WHOLE = ("_to_be_unique", "_to_be_increasing", "_to_be_decreasing")
 
-def violations(
-    frame: pd.DataFrame, rules: Sequence[Rule], row_key: str, where: str
-) -> Iterator[tuple[Rule, list[str] | None]]:
-    """Give for each violated rule the keys of its rows; None where it could not be evaluated.
+
+@dataclass(frozen=True, slots=True)
+class Violated:
+    """One rule and the rows that break it, by key, with the judged value; an error when nobody judged it."""
+
+    rule: Rule
+    rows: tuple[tuple[str, Any], ...] = ()
+    error: str = ""
+
+
+def needs_whole_table(rules: Sequence[Rule]) -> bool:
+    """Tell whether a rule compares rows with each other, so that a table must not be cut into batches."""
+    return any(rule.type.endswith(_WHOLE) for rule in rules)
+
+
+class Suite:
+    """The rules of one table as a suite of Great Expectations, ready for its batches.
 
     Raises:
-        StudyError: an expectation type or argument is unknown.
-        ChecksFailed: a critical expectation about the batch as a whole failed.
+        StudyError: an expectation type is unknown, its arguments are wrong, or it does not judge rows.
     """
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    with warnings.catch_warnings():
-        # Great Expectations and pandas 3 disagree about chained assignment inside its own metrics.
-        warnings.simplefilter("ignore")
-        results = _validate(frame, rules, row_key, where)
-    for rule, result in zip(rules, results, strict=True):
-        if result.exception_info and _raised(result.exception_info):
-            yield rule, None
-        elif not result.success:
-            yield rule, _keys(rule, result.result, row_key, where)
+
+    def __init__(self, rules: Sequence[Rule], row_key: str, where: str) -> None:
+        """Build the suite in a context that lives in memory only."""
+        self.rules, self.row_key = rules, row_key
+        os.environ["GX_ANALYTICS_ENABLED"] = "false"
+        with warnings.catch_warnings():
+            # It imports modules Python 3.11 deprecates.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            import great_expectations as gx
+            from great_expectations.data_context.types.base import ProgressBarsConfig
+
+            context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+        self.suite = self._suite(where)
+        asset = context.data_sources.add_pandas("staging").add_dataframe_asset("batch")
+        self.definition = asset.add_batch_definition_whole_dataframe("all")
+
+    def _suite(self, where: str) -> Any:  # noqa: ANN401 - Great Expectations has no types
+        import great_expectations as gx
+
+        entries = [
+            {"type": r.type, "kwargs": dict(r.kwargs), "severity": r.severity, "meta": {"rule": number}}
+            for number, r in enumerate(self.rules)
+        ]
+        try:
+            suite = gx.ExpectationSuite(name=where, expectations=entries)
+        except (ValueError, TypeError) as error:
+            what = f"an expectation is not valid ({error})"
+            raise StudyError(what, where=where, remedy="give the arguments its type takes") from error
+        kept = {(expectation.meta or {})["rule"]: expectation for expectation in suite.expectations}
+        for number, rule in enumerate(self.rules):
+            if number not in kept:
+                what = f"{rule.rule_id} has the unknown expectation type {rule.type!r}"
+                raise StudyError(
+                    what, where=where, remedy="use a type of Great Expectations 1.x, spelt exactly"
+                )
+            if not _judges_rows(kept[number]):
+                what = (
+                    f"{rule.rule_id} ({rule.type}) judges a whole column, so it can set no submission aside"
+                )
+                raise StudyError(what, where=where, remedy="use an expectation about the values of rows")
+        return suite
+
+    def violations(self, frame: pd.DataFrame) -> Iterator[Violated]:
+        """Give the rules a batch breaks, or that could not be judged on it."""
+        result_format = {
+            "result_format": "COMPLETE",
+            "unexpected_index_column_names": [self.row_key],
+            "return_unexpected_index_query": False,
+        }
+        batch = self.definition.get_batch({"dataframe": frame})
+        results = batch.validate(self.suite, result_format=result_format).results
+        for result in sorted(results, key=_number):
+            rule = self.rules[_number(result)]
+            if error := _raised(result.exception_info):
+                yield Violated(rule, error=error)
+            elif not result.success:
+                yield self._rows(rule, result.result)
+
+    def _rows(self, rule: Rule, result: dict[str, Any]) -> Violated:
+        indices = result.get("unexpected_index_list")
+        if not indices:
+            return Violated(rule, error="Great Expectations failed it without naming a row")
+        name = rule.columns()[0]
+        return Violated(rule, tuple((str(index[self.row_key]), index.get(name)) for index in indices))
 
 
-def _validate(frame: pd.DataFrame, rules: Sequence[Rule], row_key: str, where: str) -> list[Any]:
-    import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
-
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    asset = context.data_sources.add_pandas("staging").add_dataframe_asset("batch")
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
-    result_format = {
-        "result_format": "COMPLETE",
-        "unexpected_index_column_names": [row_key],
-        "return_unexpected_index_query": False,
-    }
-    entries = [{"type": rule.type, "kwargs": dict(rule.kwargs), "severity": rule.severity} for rule in rules]
-    try:
-        suite = gx.ExpectationSuite(name=where, expectations=entries)
-    except (ValueError, TypeError) as error:
-        raise StudyError(
-            f"an expectation is not valid ({error})", where=where, remedy="see its arguments"
-        ) from error
-    if len(suite.expectations) != len(rules):
-        kept = {expectation.expectation_type for expectation in suite.expectations}
-        unknown = sorted({rule.type for rule in rules} - kept)
-        what = f"unknown expectation type {', '.join(unknown)}"
-        raise StudyError(what, where=where, remedy="use a type of Great Expectations 1.x, spelt exactly")
-    return list(batch.validate(suite, result_format=result_format).results)
+def _number(result: Any) -> int:  # noqa: ANN401 - an ExpectationValidationResult
+    number: int = result.expectation_config.meta["rule"]
+    return number
 
 
-def _raised(info: Any) -> bool:  # noqa: ANN401 - Great Expectations gives one dict, or one per metric
-    return bool(info.get("raised_exception")) or any(
-        isinstance(one, dict) and one.get("raised_exception") for one in info.values()
+def _judges_rows(expectation: Any) -> bool:  # noqa: ANN401 - an Expectation
+    from great_expectations.expectations.expectation import (
+        ColumnMapExpectation,
+        ColumnPairMapExpectation,
+        MulticolumnMapExpectation,
+    )
+
+    return isinstance(
+        expectation, (ColumnMapExpectation, ColumnPairMapExpectation, MulticolumnMapExpectation)
     )
 
 
-def _keys(rule: Rule, result: dict[str, Any], row_key: str, where: str) -> list[str]:
-    indices = result.get("unexpected_index_list")
-    if indices:
-        return [str(index[row_key]) for index in indices]
-    if rule.severity == "critical":
-        raise ChecksFailed(
-            f"{rule.rule_id} failed for the whole batch: {rule.why_en}", where=where, remedy=rule.why_id
-        )
-    return []
+def _raised(info: dict[str, Any] | None) -> str:
+    """Give the message of an exception; Great Expectations keeps one dict, or one per metric."""
+    if not info:
+        return ""
+    entries = [info, *(entry for entry in info.values() if isinstance(entry, dict))]
+    raised = [str(entry.get("exception_message")) for entry in entries if entry.get("raised_exception")]
+    return " ".join(raised[0].split())[:200] if raised else ""

@@ -1,0 +1,235 @@
+"""One staging folder -> reasons.parquet and a verdict."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from tracer_etl.checks.compiled import compiled_rules
+from tracer_etl.checks.expectations import written_rules
+from tracer_etl.errors import LandingError, StudyError
+from tracer_etl.logic import list_columns, list_table, row_source
+from tracer_etl.names import literal, quote
+from tracer_etl.records import SETS_ASIDE, Verdict, silent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+    from tracer_etl.checks.rules import Rule, Rules
+    from tracer_etl.checks.suite import Violated
+    from tracer_etl.records import Progress
+    from tracer_etl.schema import Schema, Table
+
+BATCH_ROWS = 100_000
+"""Great Expectations works in pandas: at a million rows one batch would take 2 GB."""
+
+_REASONS = ("_submission_id", "table_name", "_row_id", "rule", "severity", "column_name", "why_id", "why_en")
+_PROBLEMS = """
+    VALUES ('type', 'warning', 'Jawaban tidak sesuai dengan jenis pertanyaannya.',
+            'The answer does not fit the type of its question.'),
+    ('unreadable', 'critical', 'Kiriman tidak dapat dibaca.', 'The submission cannot be read.'),
+    ('unknown_version', 'warning', 'Versi formulir tidak dikenal.', 'The form version is not known.'),
+    ('duplicate_element', 'warning', 'Satu pertanyaan dijawab dua kali.', 'One question is answered twice.'),
+    ('unknown_field', 'info', 'Ada isian yang tidak ada di versi formulir mana pun.',
+     'A field is in no version of the form.')
+"""
+
+
+def check(
+    folder: Path, schema: Schema, expectations: Path, *, timezone: str = "UTC", progress: Progress = silent
+) -> Verdict:
+    """Judge the tables of a staging folder and write `reasons.parquet` beside them.
+
+    One row per row and rule violated (of the form's own rules: per question). A submission with a critical
+    or warning reason is set aside whole. `timezone` says which day a moment falls on.
+
+    Raises:
+        StudyError: an expectation file is wrong.
+        LandingError: the folder lacks a table.
+    """
+    import duckdb
+
+    with duckdb.connect(
+        config={"memory_limit": "700MB", "temp_directory": str(folder / "spill")}
+    ) as connection:
+        connection.execute(f"SET TimeZone = {literal(timezone)}")
+        _open(connection, schema, folder)
+        missed: list[str] = []
+        for table in progress(schema.tables, f"check {schema.form_id}", len(schema.tables)):
+            missed += _Judge(connection, schema, table).run(expectations)
+        _add_problems(connection, schema)
+        target = literal(str(folder / "reasons.parquet"))
+        connection.execute(f"COPY (SELECT DISTINCT * FROM reasons ORDER BY ALL) TO {target} (FORMAT parquet)")
+        return _verdict(connection, schema, tuple(dict.fromkeys(missed)))
+
+
+def _open(connection: DuckDBPyConnection, schema: Schema, folder: Path) -> None:
+    """Make the staged tables and the choice lists of every version known by name."""
+    for name in [*(table.name for table in schema.tables), schema.bridge, "problems", "attachments"]:
+        path = folder / f"{name}.parquet"
+        if not path.is_file():
+            raise LandingError(f"{path.name} is missing", where=str(folder), remedy="run `tracer-etl build`")
+        connection.execute(f"CREATE VIEW {quote(name)} AS SELECT * FROM read_parquet({literal(str(path))})")
+    _create_lists(connection, schema)
+    columns = ", ".join(f"{name} VARCHAR" for name in _REASONS)
+    connection.execute(f"CREATE TABLE reasons ({columns})")
+
+
+def _create_lists(connection: DuckDBPyConnection, schema: Schema) -> None:
+    import pyarrow as pa
+
+    for form in schema.forms:
+        for name, choices in form.lists.items():
+            rows = [{**one.columns, "name": one.value} for one in choices.choices]
+            columns = {
+                column: pa.array([row.get(column, "") for row in rows], pa.string())
+                for column in list_columns(choices)
+            }
+            places = pa.array(range(1, len(rows) + 1), pa.int64())
+            connection.register("choices", pa.table({**columns, "_position": places}))
+            connection.execute(f"CREATE TABLE {quote(list_table(form, name))} AS SELECT * FROM choices")
+            connection.unregister("choices")
+
+
+class _Judge:
+    """Judges one table, batch by batch."""
+
+    def __init__(self, connection: DuckDBPyConnection, schema: Schema, table: Table) -> None:
+        self.connection, self.schema, self.table = connection, schema, table
+        self.clause, self.aliases = row_source(schema, table)
+
+    def run(self, expectations: Path) -> list[str]:
+        """Add the table's reasons; give what could not be evaluated."""
+        from tracer_etl.checks.suite import Suite, needs_whole_table
+
+        file = expectations / f"{self.table.name}.yaml"
+        own, written = compiled_rules(self.schema, self.table, self._sound), written_rules(file, self.table)
+        rules, missed = (*own.rules, *written.rules), list(own.not_evaluated)
+        if not rules:
+            return missed
+        suite = Suite(rules, self.table.row_key, file.name)
+        for frame in self._frames(own, written, file.name, whole=needs_whole_table(rules)):
+            owners = dict(zip(frame[self.table.row_key], frame["_submission_id"], strict=True))
+            for violated in suite.violations(frame):
+                if violated.error:
+                    missed.append(f"{self.table.name} {violated.rule.rule_id}: {violated.error}")
+                self._add(violated, owners)
+        return missed
+
+    def _sound(self, expressions: list[str]) -> bool:
+        import duckdb
+
+        try:
+            self.connection.execute(f"EXPLAIN SELECT {', '.join(expressions)} {self.clause}")
+        except duckdb.Error:
+            return False
+        return True
+
+    # -- columns
+
+    def _frames(self, own: Rules, written: Rules, where: str, *, whole: bool) -> Iterator[Any]:
+        """Give the table in batches: its keys, the columns the rules name, and every derived column."""
+        import duckdb
+
+        query = self._query(own, written)
+        try:
+            reader = self.connection.cursor().sql(query).to_arrow_reader(BATCH_ROWS)
+            for batch in [reader.read_all()] if whole else reader:
+                if batch.num_rows:
+                    yield batch.to_pandas(date_as_object=False)
+        except duckdb.Error as error:
+            what = f"derived_columns cannot be computed ({str(error).splitlines()[0]})"
+            raise StudyError(what, where=where, remedy="correct the SQL") from error
+
+    def _query(self, own: Rules, written: Rules) -> str:
+        types = self.table.types()
+        named = [c for rule in (*own.rules, *written.rules) for c in rule.columns() if c in types]
+        keys = dict.fromkeys(["_submission_id", self.table.row_key, *named])
+        terms = "".join(f", {sql} AS {name}" for name, sql in own.terms.items())
+        rows = f"SELECT {self.aliases[self.table.name]}.*{self._above(written)}{terms} {self.clause}"
+        compiled = "".join(f", {sql} AS {quote(name)}" for name, sql in own.derived.items())
+        rows = f"SELECT *{compiled} FROM ({rows})"
+        chosen = [
+            *(f"this.{quote(name)}" for name in keys),
+            *(f"this.{quote(name)}" for name in own.derived),
+            *(f"({sql}) AS {quote(name)}" for name, sql in written.derived.items()),
+        ]
+        # Unreadable submissions and unknown versions have reasons of their own; logic cannot judge them.
+        unjudged = "SELECT _submission_id FROM problems WHERE reason IN ('unreadable', 'unknown_version')"
+        return f"SELECT {', '.join(chosen)} FROM ({rows}) this WHERE this._submission_id NOT IN ({unjudged})"
+
+    def _above(self, written: Rules) -> str:
+        """Give `root` and `parent` as structs of just those columns the written SQL asks of them."""
+        if not self.table.parent:
+            return ""
+        sql, above = " ".join(written.derived.values()), ""
+        for word, name in (("root", self.schema.root.name), ("parent", self.table.parent)):
+            types = self.schema.table(name).types()
+            asked = [c for c in dict.fromkeys(re.findall(rf'\b{word}\."?(\w+)', sql)) if c in types]
+            fields = ", ".join(f"{quote(c)} := {self.aliases[name]}.{quote(c)}" for c in asked)
+            above += f", struct_pack({fields}) AS {word}" if fields else ""
+        return above
+
+    # -- reasons
+
+    def _add(self, violated: Violated, owners: dict[str, str]) -> None:
+        import pyarrow as pa
+
+        rows = [
+            (owners[key], self.table.name, key, *told)
+            for key, value in violated.rows
+            for told in _told(violated.rule, value)
+        ]
+        if rows:
+            columns = zip(_REASONS, zip(*rows, strict=True), strict=True)
+            found = pa.table({name: pa.array(values, pa.string()) for name, values in columns})
+            self.connection.register("found", found)
+            self.connection.execute("INSERT INTO reasons SELECT * FROM found")
+            self.connection.unregister("found")
+
+
+def _told(rule: Rule, value: Any) -> Iterator[tuple[str, str, str, str, str]]:  # noqa: ANN401 - whatever a cell holds
+    if not rule.questions:
+        yield rule.rule_id, rule.severity, rule.column, *rule.why
+        return
+    for column in str(value).split():
+        yield rule.rule_id, rule.severity, column, *rule.questions[column]
+
+
+def _add_problems(connection: DuckDBPyConnection, schema: Schema) -> None:
+    """Turn what build could not type into reasons; an answer that does not fit is not a missing one."""
+    named = [
+        (table.name, "/".join(path), column.name)
+        for table in schema.tables
+        for column in table.columns
+        for path in column.paths
+    ]
+    connection.execute("CREATE TABLE named (table_name VARCHAR, path VARCHAR, column_name VARCHAR)")
+    connection.executemany("INSERT INTO named VALUES (?, ?, ?)", named)
+    connection.execute(
+        "INSERT INTO reasons SELECT p._submission_id, p.table_name, p._row_id, 'form:' || p.reason, k.severity, "
+        "coalesce(n.column_name, p.path, ''), k.why_id, k.why_en "
+        f"FROM problems p JOIN ({_PROBLEMS}) AS k(reason, severity, why_id, why_en) USING (reason) "
+        "LEFT JOIN named n ON n.table_name = p.table_name AND n.path = p.path"
+    )
+    connection.execute(
+        "DELETE FROM reasons r WHERE r.rule = 'form:required' AND EXISTS (SELECT 1 FROM reasons t "
+        "WHERE t.rule = 'form:type' AND t._row_id = r._row_id AND t.table_name = r.table_name "
+        "AND (t.column_name = r.column_name OR starts_with(r.column_name, t.column_name || '_')))"
+    )
+
+
+def _verdict(connection: DuckDBPyConnection, schema: Schema, missed: Sequence[str]) -> Verdict:
+    severe = ", ".join(literal(severity) for severity in SETS_ASIDE)
+    row = connection.execute(
+        f"WITH held AS (SELECT DISTINCT _submission_id FROM reasons WHERE severity IN ({severe})), "
+        "warned AS (SELECT DISTINCT _submission_id FROM reasons ANTI JOIN held USING (_submission_id)) "
+        f"SELECT count(*), count(*) FILTER (_submission_id IN (FROM held)), "
+        f"count(*) FILTER (_submission_id IN (FROM warned)) FROM {quote(schema.root.name)}"
+    ).fetchone()
+    landed, held, warned = row or (0, 0, 0)
+    counted = connection.execute("SELECT rule, count(*) FROM reasons GROUP BY rule ORDER BY rule").fetchall()
+    return Verdict(schema.form_id, landed, landed - held, held, warned, dict(counted), tuple(missed))
