@@ -35,7 +35,7 @@ REMEDIES = {
 class Connection(Protocol):
     """An open connection of DuckDB or psycopg."""
 
-    def execute(self, query: Any, /) -> Any:
+    def execute(self, query: Any, /) -> Any:  # noqa: ANN401 - the two drivers type it differently
         """Run one or more statements and give a cursor."""
         ...
 
