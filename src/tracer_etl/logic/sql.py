@@ -92,5 +92,6 @@ def _arithmetic(operator: str, left: str, right: str) -> str:
         )
         return f"(CASE WHEN {right} = 0 THEN {infinite} ELSE {left} / {right} END)"
     if operator == "mod":
-        return f"(CASE WHEN {right} <> 0 THEN fmod({left}, {right}) END)"
+        # The sign is the dividend's; DuckDB's own fmod() takes the divisor's.
+        return f"(CASE WHEN {right} <> 0 THEN {left} - {right} * trunc({left} / {right}) END)"
     return f"({left} {operator} {right})"
