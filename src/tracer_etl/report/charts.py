@@ -10,14 +10,17 @@ from tracer_etl.report import words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from altair import Chart, FacetChart, LayerChart
+    from altair import Axis, Chart, FacetChart, LayerChart
 
     from tracer_etl.report.facts import Facts, Row
 
 BLUE, ORANGE, GREY, INK = "#0072b2", "#b34700", "#8a9299", "#22303c"
 FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif"
-WIDTH = 300
+WIDTH = 210
 """Pixels of the plotting area: narrow, so that letters stay legible on a phone."""
+
+
+LONG_NAME = 22
 
 
 def ladder_chart(facts: Facts, names: dict[str, str], language: str) -> str:
@@ -26,7 +29,7 @@ def ladder_chart(facts: Facts, names: dict[str, str], language: str) -> str:
 
     rows = [_point(row, names, language) for row in facts.tables["ladder"] if _drawn(row)]
     order = [row["name"] for row in sorted(rows, key=lambda row: (row["all"], row["rate"]), reverse=True)]
-    y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=190))
+    y = alt.Y("name:N", sort=order, title=None, axis=_names_axis())
     x = _percent_axis()
     colour = alt.condition("datum.all", alt.value(INK), alt.value(BLUE))
     base = alt.Chart(alt.InlineData(values=rows)).encode(y=y)
@@ -42,7 +45,7 @@ def ladder_chart(facts: Facts, names: dict[str, str], language: str) -> str:
         .mark_rule(color=ORANGE, strokeDash=[5, 3], strokeWidth=2)
         .encode(x="at:Q")
     )
-    return _svg(alt.layer(line, bars, dots).properties(width=WIDTH, height=alt.Step(26)), "ladder" + language)
+    return _svg(alt.layer(line, bars, dots).properties(width=WIDTH, height=alt.Step(31)), "ladder" + language)
 
 
 def response_chart(facts: Facts, language: str) -> str:
@@ -51,7 +54,7 @@ def response_chart(facts: Facts, language: str) -> str:
 
     rows = [
         {
-            "name": row[f"label_{language}"],
+            "name": _broken(row[f"label_{language}"]),
             "persons": row["persons"],
             "text": words.number(row["persons"], language),
             "good": row["category"] in "IP",
@@ -61,14 +64,14 @@ def response_chart(facts: Facts, language: str) -> str:
     ]
     order = [row["name"] for row in rows]
     base = alt.Chart(alt.InlineData(values=rows)).encode(
-        y=alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=230)),
+        y=alt.Y("name:N", sort=order, title=None, axis=_names_axis()),
         x=alt.X("persons:Q", title=None, axis=None),
     )
     bars = base.mark_bar(height=15).encode(
         color=alt.condition("datum.good", alt.value(BLUE), alt.value(GREY))
     )
     numbers = base.mark_text(align="left", dx=5, color=INK, fontSize=12).encode(text="text:N")
-    chart = alt.layer(bars, numbers).properties(width=WIDTH - 60, height=alt.Step(26))
+    chart = alt.layer(bars, numbers).properties(width=WIDTH - 30, height=alt.Step(31))
     return _svg(chart, "response" + language)
 
 
@@ -94,7 +97,7 @@ def progress_chart(facts: Facts, language: str) -> str:
         .encode(
             x=x, y=alt.Y("interviews:Q", title=None, axis=alt.Axis(tickCount=4, domain=False, ticks=False))
         )
-        .properties(width=WIDTH + 80, height=170)
+        .properties(width=WIDTH + 130, height=170)
     )
     return _svg(chart, "progress" + language)
 
@@ -106,13 +109,35 @@ def _drawn(row: Row) -> bool:
 def _point(row: Row, names: dict[str, str], language: str) -> dict[str, Any]:
     size = f"n = {words.number(row['n'], language)}"
     return {
-        "name": f"{names[row['programme']]} ({size})",
+        "name": _broken(f"{names[row['programme']]} ({size})"),
         "rate": round(row["rate"] * 100, 2),
         "low": round(row["low"] * 100, 2),
         "high": round(row["high"] * 100, 2),
         "all": row["programme"] == "",
         "thin": row["publication"] == "indicative",
     }
+
+
+def _names_axis() -> Axis:
+    """Break long names in two lines, so that the drawing stays narrow."""
+    import altair as alt
+
+    return alt.Axis(
+        labelLimit=300, labelExpr="split(datum.label, '|')", labelLineHeight=13, ticks=False, domain=False
+    )
+
+
+def _broken(name: str) -> str:
+    """Put the mark of a new line at the space nearest the middle of a long name.
+
+    >>> _broken("Household appliance technician (n = 14)"), _broken("Barista (n = 26)")
+    ('Household appliance|technician (n = 14)', 'Barista (n = 26)')
+    """
+    if len(name) <= LONG_NAME:
+        return name
+    spaces = [place for place, letter in enumerate(name) if letter == " "]
+    middle = min(spaces, key=lambda place: abs(place - len(name) / 2), default=None)
+    return name if middle is None else f"{name[:middle]}|{name[middle + 1 :]}"
 
 
 def _percent_axis() -> dict[str, Any]:

@@ -40,8 +40,9 @@ TRACER_QUERIES = {
     ),
     "ladder": "select * from marts.absorption order by programme, rung",
     "days": (
-        "select date, cast(sum(attempts) as bigint) as attempts, cast(sum(interviews) as bigint) as interviews "
-        "from marts.enumerator_day group by date order by date"
+        "select d.date, d.attempts, coalesce(i.interviews, 0) as interviews from ("
+        "select date, cast(sum(attempts) as bigint) as attempts from marts.enumerator_day group by date) d left join ("
+        "select date, count(*) as interviews from marts.interview group by date) i on i.date = d.date order by d.date"
     ),
     "earnings": (
         "select count(*) filter (where earnings_source = 'stated') as stated, "

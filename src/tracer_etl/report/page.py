@@ -156,27 +156,30 @@ def _ladder_row(facts: Facts, code: str, names: Mapping[str, Mapping[str, str]])
     return {
         "name": _both(lambda lang: names[lang][code]),
         "all": code == "",
-        "cells": [_cell(facts.rung(key, code)) for key in RUNGS],
+        "cells": [_cell(facts.rung(key, code), brief=True) for key in RUNGS],
     }
 
 
-def _cell(row: Row) -> dict[str, Both]:
+def _cell(row: Row, *, brief: bool = False) -> dict[str, Any]:
     if row["rate"] is None:
-        size = "" if row["n"] is None else f"n = {row['n']}"
-        return {"rate": _both(lambda lang: text("hidden", lang)), "detail": _both(lambda _: size or "n < 5")}
+        size = "n < 5" if row["n"] is None else f"n = {row['n']}"
+        return {
+            "rate": _both(lambda lang: text("hidden", lang)),
+            "detail": _both(lambda _: size),
+            "thin": True,
+        }
     return {
         "rate": _both(lambda lang: percent(row["rate"], lang)),
-        "detail": _both(lambda lang: _detail(row, lang)),
+        "detail": _both(lambda lang: _detail(row, lang, brief)),
+        "thin": row["publication"] == "indicative",
     }
 
 
-def _detail(row: Row, language: str) -> str:
-    low, high = number(row["low"] * 100, language), percent(row["high"], language)
-    missing = text("unknown", language, unknown=number(row["unknown"], language)) if row["unknown"] else ""
-    thin = f" · {text('indicative', language)}" if row["publication"] == "indicative" else ""
-    return (
-        text("of_n", language, range=low + DASH + high, n=number(row["n"], language), unknown=missing) + thin
-    )
+def _detail(row: Row, language: str, brief: bool) -> str:
+    ends = number(row["low"] * 100, language) + DASH + percent(row["high"], language)
+    missing = row["unknown"] and not brief
+    unknown = text("unknown", language, unknown=number(row["unknown"], language)) if missing else ""
+    return text("of_n", language, range=ends, n=number(row["n"], language), unknown=unknown)
 
 
 # -- response and progress
