@@ -248,7 +248,7 @@ def test_every_kind_of_widget_is_written_as_collect_writes_it(filler: Filler) ->
 
 def test_random_enumerator_is_reproducible_and_meets_every_widget(filler: Filler) -> None:
     def walk(seed: int) -> Filled:
-        answers = RandomAnswers(random.Random(seed), skip=0.0)  # noqa: S311
+        answers = RandomAnswers(random.Random(seed), skip=0.0)
         return filler.fill(answers, clock=clock(), identifiers=Identifiers(seed))
 
     walks = [walk(seed) for seed in range(8)]

@@ -394,7 +394,7 @@ def one(found: dict[str, list[str]], name: str) -> str:
 
 
 def fill(phone: Phone, seed: int = 0, **more: Any) -> Filled:
-    return phone().fill(Enumerator(random.Random(seed), **more), clock=clock())  # noqa: S311
+    return phone().fill(Enumerator(random.Random(seed), **more), clock=clock())
 
 
 def interview(phone: Phone, seed: int = 0, after: str = "", **fixed: str) -> dict[str, list[str]]:

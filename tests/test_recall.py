@@ -69,7 +69,7 @@ def test_every_planted_fault_a_rule_covers_is_caught(
         share = 1 - len(missed) / len(covered)
         print(
             f"\nrecall {share:.3f} ({len(covered) - len(missed)} of {len(covered)} faults covered by a rule)"
-        )  # noqa: T201
+        )
     assert missed == []
 
 
@@ -90,5 +90,5 @@ def test_no_clean_submission_is_set_aside(judged: dict, capsys: pytest.CaptureFi
         and not {r[0] for r in reasons} & {"form:unreadable", "S03"}
     ]
     with capsys.disabled():
-        print(f"\nfalse positives {len(wrong)} of {len(clean)} clean submissions")  # noqa: T201
+        print(f"\nfalse positives {len(wrong)} of {len(clean)} clean submissions")
     assert wrong == []

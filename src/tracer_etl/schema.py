@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal, get_args, TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from tracer_etl.errors import DriftError
 from tracer_etl.names import allocate
