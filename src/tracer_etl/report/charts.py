@@ -122,8 +122,10 @@ def _names_axis() -> Axis:
     """Break long names in two lines, so that the drawing stays narrow."""
     import altair as alt
 
+    baseline = alt.condition("indexof(datum.label, '|') > 0", alt.value("bottom"), alt.value("middle"))
+    lines = "split(datum.label, '|')"
     return alt.Axis(
-        labelLimit=300, labelExpr="split(datum.label, '|')", labelLineHeight=13, ticks=False, domain=False
+        labelLimit=300, labelExpr=lines, labelLineHeight=13, labelBaseline=baseline, ticks=False, domain=False
     )
 
 
