@@ -215,7 +215,22 @@ def _response(facts: Facts) -> dict[str, Any]:
             for key in ("rr1", "rr2", "rr4", "con1", "coop1", "ref1")
         ],
         "programmes": [_programme(r, names) for r in programmes],
+        "aside": _aside(facts),
+        "outcomes": [
+            {
+                "name": {language: outcome[f"label_{language}"] for language in LANGUAGES},
+                "code": outcome["code"],
+                "persons": _both(_number(outcome["persons"])),
+            }
+            for outcome in facts.tables["dispositions"]
+        ],
     }
+
+
+def _aside(facts: Facts) -> Both | None:
+    """Say that interviews set aside are missing from the response, as a supervisor can still mend them."""
+    aside = sum(row["set_aside"] for row in facts.tables["forms"] if row["form_id"] == "alumni_tracer")
+    return _both(lambda lang: text("response_aside", lang, aside=number(aside, lang))) if aside else None
 
 
 def _percent(share: float | None) -> Callable[[str], str]:
@@ -236,19 +251,23 @@ def _judgement(short: int, language: str) -> str:
 
 
 def _progress(facts: Facts) -> Both | None:
-    days = facts.tables["days"]
+    days = facts.field_days
     if not days:
         return None
-    return _both(
-        lambda lang: text(
-            "progress_lead",
-            lang,
-            interviews=number(sum(row["interviews"] for row in days), lang),
-            attempts=number(sum(row["attempts"] for row in days), lang),
-            first=day(days[0]["date"], lang),
-            last=day(days[-1]["date"], lang),
-        )
+    stray = sum(row["attempts"] for row in facts.tables["days"]) - sum(row["attempts"] for row in days)
+    return _both(lambda lang: _progress_lead(days, stray, lang))
+
+
+def _progress_lead(days: list[Row], stray: int, language: str) -> str:
+    lead = text(
+        "progress_lead",
+        language,
+        interviews=number(sum(row["interviews"] for row in days), language),
+        attempts=number(sum(row["attempts"] for row in days), language),
+        first=day(days[0]["date"], language),
+        last=day(days[-1]["date"], language),
     )
+    return f"{lead} {text('progress_stray', language, stray=number(stray, language))}" if stray else lead
 
 
 # -- quality and words

@@ -2,7 +2,8 @@
 -- A1 any work: emp_bps = 1, of all respondents. S1 in the field: emp_bps = 1 and match_field 1 or 2. S2 quality:
 -- emp_bps = 1, earnings >= UMK of the interview's year and >= 35 hours in all jobs. D5 decent work: >= 4 of 5 points,
 -- of paid workers. Specification 2.2. A respondent whose rung cannot be told (proxies are not asked; income refused)
--- is not in n but in unknown. rate and bounds are shares 0..1; Wilson score interval, 95%, z = 1.959964.
+-- is not in n but in unknown. rate and bounds are shares 0..1; Wilson score interval, 95%, z = 1.959964,
+-- kept within 0..1 where rounding would leave it.
 -- Publication (specification 2.3 point 6): n < 10 suppressed, 10-29 indicative; if one programme alone is suppressed
 -- the next smallest is too, else the total would give it away.
 drop table if exists marts.absorption;
@@ -51,10 +52,12 @@ select programme, rung,
   case when publication <> 'suppressed' then unknown end as unknown,
   case when publication <> 'suppressed' then share end as rate,
   case when publication <> 'suppressed' then
-    (share + z * z / (2 * size) - z * sqrt(share * (1 - share) / size + z * z / (4 * size * size))) / (1 + z * z / size)
+    greatest(0, (share + z * z / (2 * size) - z * sqrt(share * (1 - share) / size + z * z / (4 * size * size)))
+      / (1 + z * z / size))
   end as low,
   case when publication <> 'suppressed' then
-    (share + z * z / (2 * size) + z * sqrt(share * (1 - share) / size + z * z / (4 * size * size))) / (1 + z * z / size)
+    least(1, (share + z * z / (2 * size) + z * sqrt(share * (1 - share) / size + z * z / (4 * size * size)))
+      / (1 + z * z / size))
   end as high,
   publication,
   false as weighted
