@@ -140,6 +140,18 @@ def test_a_damaged_copy_is_one_clear_error(tmp_path):
         report(tmp_path / "t.duckdb", tmp_path / "out", TITLE)
 
 
+def test_a_phone_with_a_wrong_clock_does_not_stretch_the_field_period(tmp_path):
+    made = frame(str(tmp_path / "t.duckdb"))
+    key = made.person("900", "110", emp_bps="1")
+    made.attempt(key, 3, "900")
+    made.connection.execute("update clean.alumni_tracer set today = '2019-01-02' where attempt_no = 3")
+    make_marts(made.connection)
+    made.connection.close()
+    english = texts(report(tmp_path / "t.duckdb", tmp_path / "out", TITLE), "en")
+    assert "1 interviews in 2 contact attempts, 1 January 2026 to 2 January 2026." in english
+    assert "are not drawn: 1 attempts" in english
+
+
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [1280, 412])

@@ -80,7 +80,7 @@ def progress_chart(facts: Facts, language: str) -> str:
     import altair as alt
 
     total, rows = 0, []
-    for row in facts.tables["days"]:
+    for row in facts.field_days:
         total += row["interviews"]
         rows.append({"day": row["date"].isoformat(), "interviews": total})
     months = {f"{i}": name[:3] for i, name in enumerate(words.MONTHS[language])}

@@ -31,6 +31,9 @@ QUERIES = {
 }
 """Every study has these."""
 
+FIELD_DAYS = 180
+"""Longer than any round of field work (12 weeks)."""
+
 TRACER_QUERIES = {
     "response": "select * from marts.response_rate order by dimension, value",
     "dispositions": (
@@ -72,6 +75,12 @@ class Facts:
         """Find a row of the ladder; an empty row where there is none."""
         rows = (r for r in self.tables["ladder"] if r["rung"] == name and r["programme"] == programme)
         return next(rows, {"n": None, "rate": None, "publication": "suppressed"})
+
+    @property
+    def field_days(self) -> list[Row]:
+        """Give the days of the last months; a phone whose clock was wrong must not stretch the field period."""
+        days = self.tables["days"]
+        return [row for row in days if (days[-1]["date"] - row["date"]).days <= FIELD_DAYS]
 
     def benchmark(self, name: str) -> float:
         """Give a reference number in percent."""
