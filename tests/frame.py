@@ -23,14 +23,17 @@ TRACER = (
 )
 META = (
     "create table meta.form_summary (form_id varchar, landed bigint, good bigint, set_aside bigint, warned bigint);"
-    "create table meta.set_aside (form_id varchar, rule varchar, severity varchar, column_name varchar, why_id varchar, "
-    "why_en varchar, submissions bigint);"
     "create table meta.pull (form_id varchar, server_count bigint, distinct_keys bigint, pages bigint, pulled_at varchar, "
     "remarks varchar);"
     "create table meta.form_version (form_id varchar, version varchar, position bigint);"
     "insert into meta.form_summary values ('alumni_tracer', 1234, 1230, 4, 1);"
-    "insert into meta.set_aside values ('alumni_tracer', 'R12', 'warning', 'pay_net', 'Upah <mustahil>', "
-    "'Pay <impossible>', 4);"
+    "create table quarantine.reason (form_id varchar, _submission_id varchar, table_name varchar, _row_id varchar, "
+    "rule varchar, severity varchar, column_name varchar, why_id varchar, why_en varchar);"
+    "insert into quarantine.reason select 'alumni_tracer', 'uuid:q' || s, 'alumni_tracer', 'uuid:q' || s, 'R12', "
+    "'warning', 'pay_net', 'Upah <mustahil>', 'Pay <impossible>' from range(4) as caught(s);"
+    "insert into quarantine.reason select 'alumni_tracer', 'uuid:q' || s, 'alumni_tracer', 'uuid:q' || s, "
+    "'form:constraint', 'warning', 'q' || k, 'Melanggar batasan. Pesan ' || k, 'Breaks a constraint. Message ' || k "
+    "from range(3) as caught(s), range(9) as asked(k);"
     "insert into meta.pull values ('alumni_tracer', 1234, 1234, 1, '2026-02-01T03:00:00+00:00', ''), "
     "('alumni_tracer', 1240, 1234, 1, '2026-02-03T03:00:00+00:00', 'Siti Rahayu');"
     "insert into meta.form_version values ('alumni_tracer', '2026112401', 1);"
@@ -81,7 +84,7 @@ class Frame:
 def frame(path: str = ":memory:", *, tracer: bool = True) -> Frame:
     """Open an empty warehouse; without `tracer` it has no tracer form and no registry."""
     connection = duckdb.connect(path)
-    for schema in ("clean", "marts", "meta"):
+    for schema in ("clean", "marts", "meta", "quarantine"):
         connection.execute(f"create schema {schema}")
     connection.execute(META)
     if tracer:

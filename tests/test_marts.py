@@ -211,6 +211,25 @@ def test_another_study_gets_the_marts_of_every_study():
     made.connection.close()
 
 
+def test_a_submission_is_caught_once_however_many_questions_break_the_rule(cases):
+    make_marts(cases.connection)
+    row = one(cases, "select * from marts.data_quality where rule = 'form:constraint'")
+    assert row["submissions"] == 3  # 3 submissions x 9 questions = 27 reasons
+    assert (row["why_id"], row["why_en"]) == ("Melanggar batasan.", "Breaks a constraint.")
+    row = one(cases, "select * from marts.data_quality where rule = 'R12'")
+    assert (row["submissions"], row["why_en"]) == (4, "Pay <impossible>")
+
+
+def test_an_interval_stays_within_0_and_1(cases):
+    for _ in range(21):  # 0 of 21: unclamped the lower bound is -1.2e-17, printed "-0"
+        cases.person("110", emp_bps="0", programme="none_works")
+        cases.person("110", emp_bps="1", programme="all_work")
+    make_marts(cases.connection)
+    assert rung(cases, "A1", "none_works")["low"] == 0
+    assert str(rung(cases, "A1", "none_works")["low"]) == "0.0"
+    assert rung(cases, "A1", "all_work")["high"] == 1
+
+
 def test_twice_gives_the_same(cases):
     for number in range(12):
         cases.person("900", "110", emp_bps=str(number % 2))

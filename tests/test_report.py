@@ -78,6 +78,19 @@ def test_the_headline_says_unweighted_uncertain_and_not_an_effect(page):
     assert "80-90% absorbed" in english
 
 
+def test_rules_count_submissions_not_answers(page):
+    [row] = html.fromstring(page.read_bytes()).xpath("//tr[th/small='form:constraint']")
+    assert row.xpath("string(td[last()]/span[@lang='en'])") == "3"
+    assert row.xpath("string(th/span[@lang='en'])") == "Breaks a constraint."
+
+
+def test_the_figures_behind_the_disposition_chart_are_a_table(page):
+    rows = html.fromstring(page.read_bytes()).xpath("//details//tbody/tr")
+    persons = {row.xpath("string(td[1])"): row.xpath("string(td[2]/span[@lang='en'])") for row in rows}
+    assert (persons["110"], persons["211"], persons["410"]) == ("40", "1", "1")
+    assert "4 submissions of this form are set aside" in texts(page, "en")
+
+
 def test_an_incomplete_pull_is_shown_as_such(page):
     assert "6 missing" in texts(page, "en")
 

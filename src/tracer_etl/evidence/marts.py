@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 SUBJECT = "clean.alumni_tracer"
 """The table that makes a study a tracer study; without it only the marts of every study are made."""
 
+LOADER = ("meta.", "quarantine.")
+"""What the loader itself writes, whatever the study."""
+
 SEED_TYPES = {
     "year": "bigint",
     "idr_per_month": "bigint",
@@ -43,7 +46,7 @@ class Connection(Protocol):
 def make_marts(connection: Connection) -> tuple[str, ...]:
     """Make every mart anew, in one transaction, and name them.
 
-    A study without the tracer form gets the marts that need only `meta`.
+    A study without the tracer form gets the marts that need only what the loader itself writes.
 
     Raises:
         StudyError: a table that a mart reads is not loaded; no mart has changed.
@@ -67,8 +70,8 @@ def _make(connection: Connection) -> Iterator[str]:
         yield name
     for file in _files("marts", ".sql"):
         sql, name = file.read_text(encoding="utf-8"), f"marts.{file.name[4:].removesuffix('.sql')}"
-        needs = re.findall(r"\b(?:from|join)\s+((?:clean|meta|marts)\.\w+)", sql)
-        if SUBJECT not in present and not all(table.startswith("meta.") for table in needs):
+        needs = re.findall(r"\b(?:from|join)\s+((?:clean|meta|quarantine|marts)\.\w+)", sql)
+        if SUBJECT not in present and not all(table.startswith(LOADER) for table in needs):
             connection.execute(f"drop table if exists {name}")
             continue
         _require(name, [table for table in needs if not table.startswith("marts.")], present)

@@ -19,7 +19,7 @@ QUERIES = {
     "forms": "select form_id, landed, good, set_aside, warned from marts.data_quality where rule = '' order by form_id",
     "rules": (
         "select rule, severity, min(why_id) as why_id, min(why_en) as why_en, sum(submissions) as submissions, "
-        "count(distinct form_id) as forms from meta.set_aside group by rule, severity "
+        "count(*) as forms from marts.data_quality where rule <> '' group by rule, severity "
         "order by case severity when 'critical' then 1 when 'warning' then 2 else 3 end, submissions desc, rule"
     ),
     "pulls": (
