@@ -1,0 +1,96 @@
+"""The same SQL files on PostgreSQL, in a private cluster that answers on a socket only: same rows as DuckDB."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from frame import Frame, frame
+from tracer_etl.evidence.marts import make_marts
+
+TYPES = {"DOUBLE": "double precision"}
+
+
+def programs() -> Path | None:
+    """Find the newest server; Debian keeps it out of PATH."""
+    found = shutil.which("pg_ctl")
+    if found:
+        return Path(found).parent
+    installed = Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")
+    return max((path.parent for path in installed), key=lambda path: int(path.parent.name), default=None)
+
+
+@pytest.fixture(scope="module")
+def server():
+    found = programs()
+    if found is None:
+        pytest.skip("Debian's postgresql is not installed")
+    user = "postgres" if os.geteuid() == 0 else None  # the server refuses to run as root
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        home = Path(folder)
+        if user:
+            shutil.chown(home, user)
+
+        def run(program: str, *arguments: str) -> None:
+            command = [str(found / program), "-D", f"{home}/data", *arguments]
+            log = subprocess.DEVNULL
+            subprocess.run(command, check=True, user=user, cwd=home, stdout=log, stderr=log, timeout=60)
+
+        run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+        run("pg_ctl", "-w", "start", "-o", f"-c listen_addresses='' -c fsync=off -k {home}")
+        yield f"host={home} user=postgres dbname=postgres"
+        run("pg_ctl", "-m", "immediate", "stop")
+
+
+def filled() -> Frame:
+    made = frame()
+    works = {"emp_bps": "1", "status_emp": "4", "match_field": "1", "hours_all": 40, "accident": "0"}
+    for number in range(60):
+        answers = works | {"pay_net": 2_000_000 + 20_000 * number} if number % 3 else {"emp_bps": "0"}
+        made.person("900", "110", programme=f"p{number % 4 * number % 5}", **answers)
+    for codes in (["120"], ["211", "212"], ["410"], ["320"], ["220", "900"], []):
+        made.person(*codes, emp_bps="1")
+    return made
+
+
+def copy(made: Frame, target) -> None:
+    tables = made.connection.execute(
+        "select table_schema || '.' || table_name from information_schema.tables where table_schema <> 'marts'"
+    ).fetchall()
+    for schema in ("clean", "meta", "quarantine", "marts"):
+        target.execute(f"create schema {schema}")
+    for [name] in tables:
+        columns = made.connection.execute(f"describe {name}").fetchall()
+        declared = ", ".join(f'"{column}" {TYPES.get(kind, kind)}' for column, kind, *_ in columns)
+        target.execute(f"create table {name} ({declared})")
+        marks = ", ".join(["%s"] * len(columns))
+        with target.cursor() as cursor:
+            cursor.executemany(
+                f"insert into {name} values ({marks})", made.connection.table(name).fetchall() or []
+            )
+
+
+def rows(connection, name: str) -> list[str]:
+    found = connection.execute(f"select * from {name}").fetchall()
+    plain = [[round(float(v), 12) if isinstance(v, float | Decimal) else v for v in row] for row in found]
+    return sorted(map(repr, plain))
+
+
+def test_both_databases_make_the_same_marts(server):
+    psycopg = pytest.importorskip("psycopg")
+    made = filled()
+    with psycopg.connect(server, autocommit=True) as target:
+        copy(made, target)
+        names = make_marts(made.connection)
+        assert make_marts(target) == names
+        assert make_marts(target) == names  # and again over the old ones
+        for name in names:
+            assert rows(target, name) == rows(made.connection, name), name
+        assert len(rows(target, "marts.interview")) == 61
+    made.connection.close()
