@@ -49,7 +49,7 @@ def _date(compiler: Compiler, arguments: Arguments) -> Value:
     if value.kind in ("date", "datetime"):
         return value
     if value.kind == "number":
-        return Value("date", f"(DATE '1970-01-01' + CAST(floor({value.sql}) AS INTEGER))", blank=True)
+        return Value("date", f"TRY(DATE '1970-01-01' + TRY_CAST(floor({value.sql}) AS INTEGER))", blank=True)
     return Value("date", f"TRY_CAST(nullif(substr({as_text(value)}, 1, 10), '') AS DATE)", blank=True)
 
 

@@ -114,7 +114,9 @@ def _count_selected(text: str) -> str:
 
 def _selected_at(compiler: Compiler, arguments: Arguments) -> Value:
     value, index = compiler.values(arguments, 2)
-    token = f"string_split_regex(trim({as_text(value)}), {_BLANKS})[CAST({as_number(index)} AS BIGINT) + 1]"
+    token = (
+        f"string_split_regex(trim({as_text(value)}), {_BLANKS})[TRY_CAST({as_number(index)} AS BIGINT) + 1]"
+    )
     return _text(f"CASE WHEN {as_number(index)} >= 0 THEN coalesce({token}, '') ELSE '' END")
 
 
@@ -140,7 +142,7 @@ def _substr(compiler: Compiler, arguments: Arguments) -> Value:
     """Cut from a 0-based start to before an end; negative places count from the end."""
     value, *places = compiler.values(arguments, 2, 3)
     text = as_text(value)
-    start, *stop = (f"CAST(coalesce({as_number(place)}, 0) AS BIGINT)" for place in places)
+    start, *stop = (f"coalesce(TRY_CAST({as_number(place)} AS BIGINT), 0)" for place in places)
 
     def place(sql: str) -> str:
         return f"least(greatest(CASE WHEN {sql} < 0 THEN length({text}) + {sql} ELSE {sql} END, 0), length({text}))"

@@ -109,7 +109,7 @@ def as_datetime(value: Value) -> str:
         case "date" | "datetime":
             return f"CAST({value.sql} AS TIMESTAMPTZ)"
         case "number":
-            return f"CAST(DATE '1970-01-01' + CAST(floor({value.sql}) AS INTEGER) AS TIMESTAMPTZ)"
+            return f"CAST(TRY(DATE '1970-01-01' + TRY_CAST(floor({value.sql}) AS INTEGER)) AS TIMESTAMPTZ)"
         case "text":
             return f"TRY_CAST(nullif({value.sql}, '') AS TIMESTAMPTZ)"
         case "boolean" | "time":
