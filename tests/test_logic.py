@@ -358,12 +358,23 @@ def test_any_text_parses_or_says_why(text: str) -> None:
         assert parse(text) == parse(text + " ")
 
 
+# At random, one call in thirty gets past these questions, and most of the form would never be reached.
+DOORS = {"contact_result": "01", "consent": "1", "respondent_type": "1", "em_consent": "1"}
+
+
 @pytest.mark.java
 @pytest.mark.slow
 @pytest.mark.parametrize("workbook", sorted((ROOT / "forms").glob("*.xlsx")), ids=lambda path: path.stem)
 def test_what_javarosa_accepts_breaks_no_compiled_rule(workbook: Path, tmp_path: Path) -> None:
     """Random answers Collect finalized: nothing required is missing, nothing irrelevant is there."""
-    from tracer_etl.collect import Clock, Device, Filler, Identifiers, RandomAnswers
+    from tracer_etl.collect import Clock, Device, Filler, Identifiers, Question, RandomAnswers
+
+    class Interviewed(RandomAnswers):
+        """Answers at random, but mostly lets the interview take place."""
+
+        def __call__(self, question: Question) -> object:
+            wanted = DOORS.get(question.name)
+            return wanted if wanted and self.rng.random() < 0.9 else super().__call__(question)
 
     form = read_form(workbook, ROOT / "forms" / "media")
     filler = Filler(form.xform.encode(), ROOT / "forms" / "media")
@@ -371,14 +382,14 @@ def test_what_javarosa_accepts_breaks_no_compiled_rule(workbook: Path, tmp_path:
     accepted: dict[str, bytes] = {}
     for seed in range(25):
         filled = filler.fill(
-            RandomAnswers(random.Random(seed)),
+            Interviewed(random.Random(seed)),
             clock=Clock(datetime(2026, 1, 10, 2, 0, seed, tzinfo=UTC)),
             identifiers=Identifiers(seed),
             device=Device(),
         )
         if filled.xml:
             accepted[f"{seed}"] = filled.xml
-    assert accepted
+    assert len(accepted) > 5
     for name, content in accepted.items():
         (inbox / name).mkdir(parents=True)
         (inbox / name / "submission.xml").write_bytes(content)
