@@ -66,7 +66,7 @@ COLUMNS = {
     "programs": "code,label_id,label_en,kbji,kbli,certainty",
 }
 UNFIT = re.compile(r"NaN|Infinity|\d(\.\d+)?[eE]-?\d+$")
-SEEDS = 60
+SEEDS = 90
 
 Row = dict[str, str]
 
