@@ -112,7 +112,7 @@ def check(study: Study, forms: Sequence[str] = (), progress: Progress = silent) 
     for form in study.chosen(forms):
         schema = study.schema(form)
         verdicts += [
-            checks.check(folder, schema, study.expectations, progress=progress)
+            checks.check(folder, schema, study.expectations, timezone=study.timezone, progress=progress)
             for folder in _staged(study, form)
         ]
     return verdicts
