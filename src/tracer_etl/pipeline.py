@@ -110,10 +110,9 @@ def check(study: Study, forms: Sequence[str] = (), progress: Progress = silent) 
 
     verdicts = []
     for form in study.chosen(forms):
-        schema = study.schema(form)
         verdicts += [
             checks.check(folder, schema, study.expectations, timezone=study.timezone, progress=progress)
-            for folder in _staged(study, form)
+            for schema, folder in _staged(study, form)
         ]
     return verdicts
 
@@ -126,8 +125,8 @@ def load(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -
             warehouse.load_reference(reference, _digest([reference.file], str(reference.direct)))
         for form in study.chosen(forms):
             changed = 0
-            for folder in progress(_staged(study, form), f"load {form.form_id}"):
-                changed += warehouse.load(_batch(study.schema(form), folder)).changed
+            for schema, folder in progress(_staged(study, form), f"load {form.form_id}"):
+                changed += warehouse.load(_batch(schema, folder)).changed
             shutil.rmtree(study.staging / form.form_id, ignore_errors=True)
             warehouse.record_pulls(form.form_id, Landing(study.landing, form.form_id).proofs)
             loaded.append(warehouse.summary(form.form_id, changed))
@@ -253,8 +252,11 @@ def _batches(segments: Sequence[Segment]) -> Iterator[Sequence[Segment]]:
         yield segments[start : start + SEGMENTS_PER_BATCH]
 
 
-def _staged(study: Study, form: StudyForm) -> list[Path]:
-    return sorted(mark.parent for mark in (study.staging / form.form_id).glob("*/batch.json"))
+def _staged(study: Study, form: StudyForm) -> list[tuple[Schema, Path]]:
+    """List the built batches with the form's schema, which is compiled once, and not at all without news."""
+    folders = sorted(mark.parent for mark in (study.staging / form.form_id).glob("*/batch.json"))
+    schema = [study.schema(form)] if folders else []
+    return [(one, folder) for one in schema for folder in folders]
 
 
 def _batch(schema: Schema, folder: Path) -> Batch:
