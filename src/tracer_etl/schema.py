@@ -173,6 +173,11 @@ def schema_of(forms: Sequence[Form]) -> Schema:
     return union.schema(tuple(forms))
 
 
+def _sql_type(kind: Kind, part: str) -> SqlType:
+    """Give the type of a question's column; the parts of a position are numbers."""
+    return "DOUBLE" if part else _TYPES.get(kind, "VARCHAR")
+
+
 class _Union:
     """Grows column by column as versions are added, so that old names stay as they are."""
 
@@ -224,7 +229,7 @@ class _Union:
         relative = question.path[len(scope) :]
         name = allocate(relative, self.taken[scope], parts)
         for part in parts:
-            sql_type: SqlType = "DOUBLE" if part else _TYPES.get(question.kind, "VARCHAR")
+            sql_type = _sql_type(question.kind, part)
             columns.append(
                 Column(
                     name + part,
@@ -248,7 +253,7 @@ class _Union:
         ]
 
     def _merged(self, form: Form, column: Column, question: Question) -> Column:
-        wanted: SqlType = "DOUBLE" if column.part else _TYPES.get(question.kind, "VARCHAR")
+        wanted = _sql_type(question.kind, column.part)
         if bool(column.part) != (question.kind == "geopoint"):
             raise self._narrowed(form, column, question)
         widest = {column.sql_type, wanted}

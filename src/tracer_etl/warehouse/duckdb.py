@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tracer_etl.errors import WarehouseError
 from tracer_etl.names import literal, quote
+from tracer_etl.schema import BRIDGE_COLUMNS
 from tracer_etl.warehouse.meta import META_TABLES, describe
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class Warehouse:
             self._stage(batch)
             changed = self._touch(schema)
             for table in schema.tables:
-                self._replace(schema, table)
+                self._replace(table)
             self._replace_bridge(schema)
             self._replace_lists(schema)
             self._record(batch)
@@ -169,7 +170,7 @@ class Warehouse:
             for area, columns in areas(table).items():
                 declared = ", ".join(f"{quote(name)} {table.types()[name]}" for name in columns)
                 self.connection.execute(f"CREATE TABLE {area}.{quote(table.name)} ({declared})")
-        bridge = "_submission_id VARCHAR, _row_id VARCHAR, question VARCHAR, choice VARCHAR, _position BIGINT"
+        bridge = ", ".join(f"{name} {kind}" for name, kind in BRIDGE_COLUMNS.items())
         for area in ("clean", "quarantine"):
             self.connection.execute(f"CREATE TABLE {area}.{quote(schema.bridge)} ({bridge})")
         for table_name in ("meta.submission", "meta.load", "quarantine.reason", "quarantine.problem"):
@@ -204,8 +205,7 @@ class Warehouse:
         row = self.connection.execute("SELECT count(*) FROM touched").fetchone()
         return int(row[0]) if row else 0
 
-    def _replace(self, schema: Schema, table: Table) -> None:
-        del schema
+    def _replace(self, table: Table) -> None:
         for area, columns in areas(table).items():
             target, listed = f"{area}.{quote(table.name)}", ", ".join(map(quote, columns))
             state = "set_aside" if area == "quarantine" else "good"
