@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zipfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tracer_etl.form import read_form
+from tracer_etl.records import Attachment
 from tracer_etl.schema import Schema, schema_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from tracer_etl.questions import Form
@@ -65,6 +67,21 @@ def store(path: Path, submissions: dict[str, bytes]) -> Path:
         for name, content in submissions.items():
             archive.writestr(name if "/" in name else f"instances/{name}/submission.xml", content)
     return path
+
+
+class Nothing:
+    """The memory of a landing that holds nothing."""
+
+    cursor: ClassVar[dict[str, Any]] = {}
+    stamps: ClassVar[dict[str, str]] = {}
+    versions = ()
+
+    def find(self, uid: str) -> None:
+        del uid
+
+    def keep(self, uid: str, name: str, pieces: Iterable[bytes], tag: str = "") -> Attachment:
+        del uid
+        return Attachment(name, b"".join(pieces), tag=tag)
 
 
 STUDY = """

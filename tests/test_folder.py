@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import zstandard
 
-from makers import store, xml
+from makers import Nothing, store, xml
 from tracer_etl.errors import LandingError, Refused
 from tracer_etl.landing import Landing
 from tracer_etl.servers.folder import FolderSource
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def pulled(folder: Path) -> list:
-    pull = FolderSource(folder).pull("visit", {})
+    pull = FolderSource(folder).pull("visit", Nothing())
     return list(pull)
 
 
@@ -73,7 +73,7 @@ def test_unreadable_is_landed_with_its_reason_and_nothing_else_stops(
 ) -> None:
     store(tmp_path / "in" / "visit.zip", {"bad": content, "good": xml(2)})
     landing = Landing(tmp_path / "landing", "visit")
-    landed = landing.land(FolderSource(tmp_path / "in").pull("visit", {}), "2026-01-05T00:00:00+00:00")
+    landed = landing.land(FolderSource(tmp_path / "in").pull("visit", Nothing()), "2026-01-05T00:00:00+00:00")
     assert landed.new == 2
     assert why in landed.remarks[0]
     assert content.decode() in [line["raw"] for line in raw_of(landing)]
@@ -98,12 +98,12 @@ def test_landing_twice_adds_nothing_and_edits_follow_their_originals(tmp_path: P
     again = xml(3, "<age>32</age>", meta="<deprecatedID>uuid:00000002</deprecatedID>")
     store(tmp_path / "in" / "visit.zip", {"a": again, "b": edit, "c": xml(1), "d": xml(1), "e": xml(9)})
     source = FolderSource(tmp_path / "in")
-    first = Landing(tmp_path / "l", "visit").land(source.pull("visit", {}), "t")
+    first = Landing(tmp_path / "l", "visit").land(source.pull("visit", Nothing()), "t")
     assert (first.new, first.total) == (4, 2)
     keys = [(one.key, one.revision) for one in pulled(tmp_path / "in")]
     assert keys == [("uuid:00000001", 0), ("uuid:00000001", 1), ("uuid:00000001", 2), ("uuid:00000009", 0)]
     manifest = (tmp_path / "l" / "visit" / "manifest.json").read_bytes()
-    assert Landing(tmp_path / "l", "visit").land(source.pull("visit", {}), "later").new == 0
+    assert Landing(tmp_path / "l", "visit").land(source.pull("visit", Nothing()), "later").new == 0
     assert (tmp_path / "l" / "visit" / "manifest.json").read_bytes() == manifest
 
 
@@ -111,7 +111,7 @@ def test_a_killed_run_leaves_no_trace(tmp_path: Path) -> None:
     landing = Landing(tmp_path / "l", "visit")
     (landing.folder / "00000001.ndjson.zst").write_bytes(b"half")
     store(tmp_path / "in" / "visit.zip", {"a": xml(1)})
-    landing.land(FolderSource(tmp_path / "in").pull("visit", {}), "t")
+    landing.land(FolderSource(tmp_path / "in").pull("visit", Nothing()), "t")
     [segment] = Landing(tmp_path / "l", "visit").segments()
     assert zstandard.decompress(segment.file.read_bytes(), max_output_size=10**6).count(b"\n") == 1
 
@@ -133,5 +133,5 @@ def test_attachments_are_kept_by_content(tmp_path: Path) -> None:
     }
     store(tmp_path / "in" / "visit.zip", files)
     landing = Landing(tmp_path / "l", "visit")
-    landing.land(FolderSource(tmp_path / "in").pull("visit", {}), "t")
+    landing.land(FolderSource(tmp_path / "in").pull("visit", Nothing()), "t")
     assert [path.read_bytes() for path in landing.folder.glob("media/*/*")] == [b"JPEG"]

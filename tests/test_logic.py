@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
+from makers import Nothing
 from makers import form as make_form
 from tracer_etl.checks import check
 from tracer_etl.form import read_form
@@ -394,7 +395,7 @@ def test_what_javarosa_accepts_breaks_no_compiled_rule(workbook: Path, tmp_path:
         (inbox / name).mkdir(parents=True)
         (inbox / name / "submission.xml").write_bytes(content)
     landing = Landing(tmp_path / "landing", form.form_id)
-    landing.land(FolderSource(tmp_path / "in").pull(form.form_id, {}), "t")
+    landing.land(FolderSource(tmp_path / "in").pull(form.form_id, Nothing()), "t")
     schema, out = schema_of([form]), tmp_path / "out"
     build(landing.segments(), schema, out, "Asia/Jakarta")
     verdict = check(out, schema, tmp_path / "none", timezone="Asia/Jakarta")

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from makers import Nothing
 from tracer_etl import checks, tables
 from tracer_etl.landing import Landing
 from tracer_etl.servers.folder import FolderSource
@@ -26,7 +27,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, list
     found: dict[str, dict[str, list[tuple]]] = {}
     for form in study.forms:
         landing = Landing(folder / "landing", form.form_id)
-        landing.land(FolderSource(ROOT / "forms" / "rehearsal").pull(form.form_id, {}), "t")
+        landing.land(FolderSource(ROOT / "forms" / "rehearsal").pull(form.form_id, Nothing()), "t")
         schema, out = study.schema(form), folder / form.form_id
         tables.build(landing.segments(), schema, out, study.timezone)
         verdict = checks.check(out, schema, study.expectations, timezone=study.timezone)

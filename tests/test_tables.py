@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from makers import FORM, schema, store, xml
+from makers import FORM, Nothing, schema, store, xml
 from tracer_etl.errors import DriftError
 from tracer_etl.landing import Landing
 from tracer_etl.schema import schema_of
@@ -25,7 +25,7 @@ TZ = "Asia/Jakarta"
 def built(folder: Path, submissions: dict[str, bytes], *texts: str) -> Path:
     store(folder / "in" / "visit.zip", submissions)
     landing = Landing(folder / "landing", "visit")
-    landing.land(FolderSource(folder / "in").pull("visit", {}), "t")
+    landing.land(FolderSource(folder / "in").pull("visit", Nothing()), "t")
     build(landing.segments(), schema(folder / "forms", *texts), folder / "out", TZ)
     return folder / "out"
 
@@ -191,7 +191,7 @@ def test_any_order_of_segments_gives_the_same_tables(
     landing = Landing(folder / "landing", "visit")
     for part in (range(cut), range(6)):
         store(folder / "in" / "visit.zip", {str(i): xml(i, f"<age>{i}</age>") for i in part})
-        landing.land(FolderSource(folder / "in").pull("visit", {}), "t")
+        landing.land(FolderSource(folder / "in").pull("visit", Nothing()), "t")
         landing = Landing(folder / "landing", "visit")
     segments = sorted(landing.segments(), key=lambda s: order[s.first % 6])
     made = schema_of(schema(folder / "forms").forms)

@@ -11,22 +11,24 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from tracer_etl.errors import LandingError
+from tracer_etl.errors import LandingError, ServerError
 from tracer_etl.records import Received, Tombstone, silent
+from tracer_etl.shelf import Shelf, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from tracer_etl.records import Progress, Pull
+    from tracer_etl.records import Attachment, Deployed, Progress, Pull
 
 SEGMENT_RECORDS = 20_000
-"""Records per segment: small enough to hold in memory, large enough that DuckDB reads in bulk."""
+"""Small enough to hold in memory, large enough that DuckDB reads in bulk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,21 @@ class Landing:
         return cursor
 
     @property
+    def stamps(self) -> Mapping[str, str]:
+        """Map the key of every live submission to the stamp of its newest record."""
+        return self._index.stamps
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """List the labels of the deployed form versions kept here, oldest first."""
+        return tuple(entry["label"] for entry in self.manifest.get("versions", ()))
+
+    def deployed(self) -> tuple[tuple[str, Path], ...]:
+        """List label and file of the deployed form versions, oldest first."""
+        entries = self.manifest.get("versions", ())
+        return tuple((entry["label"], self.folder / "versions" / entry["file"]) for entry in entries)
+
+    @property
     def proofs(self) -> list[dict[str, Any]]:
         """List the completeness proofs of all pulls, oldest first."""
         proofs: list[dict[str, Any]] = self.manifest["proofs"]
@@ -104,72 +121,140 @@ class Landing:
             raise LandingError(f"damaged ({error})", where=str(path), remedy=remedy) from error
         return manifest
 
-    def _seen(self) -> dict[str, str]:
-        """Map each key and revision to the digest of what was landed of it last."""
+    @cached_property
+    def _index(self) -> _Index:
+        """Read what was landed of every submission last."""
         import zstandard
 
-        seen: dict[str, str] = {}
+        index = _Index({}, {})
         for segment in self.segments():
             path = self.folder / f"{segment.name}.keys.zst"
             with path.open("rb") as stream, zstandard.open(stream, "rt", encoding="utf-8") as lines:
-                seen.update(json.loads(line) for line in lines)
-        return seen
+                for line in lines:
+                    index.note(*json.loads(line))
+        return index
+
+    # -- files
+
+    def find(self, uid: str) -> Attachment | None:
+        """Find a file by the server's identity of it."""
+        return self._shelf.find(uid)
+
+    def keep(self, uid: str, name: str, pieces: Iterable[bytes], tag: str = "") -> Attachment:
+        """Store a file by content and remember whose it is: a pull that broke off need not fetch it again."""
+        with _guarded(self.folder):
+            return self._shelf.keep(uid, name, pieces, tag)
+
+    @cached_property
+    def _shelf(self) -> Shelf:
+        return Shelf(self.folder)
 
     # -- writing
 
     def land(self, pull: Pull, pulled_at: str, progress: Progress = silent) -> Landed:
         """Append what is new of a pull: one record per submission whose content or state changed.
 
-        `pulled_at` (ISO 8601, UTC) is kept with the proof when something new came.
+        `pulled_at` (ISO 8601, UTC) is kept with the proof. What came before a server failed is kept too, but
+        the cursor stays where it was.
+
+        Raises:
+            LandingError: the pull is incomplete, or brings submissions of another origin.
+            ServerError: the server failed before the end.
         """
         with _guarded(self.folder):
-            seen = self._seen()
+            self._refuse_other(pull.origin)
             self._sweep()
-            entries = list(self._write(pull, seen, progress))
-            total = len({identity.rpartition("#")[0] for identity in seen})
-            return self._commit(pull, entries, pulled_at, total)
+            entries: list[dict[str, Any]] = []
+            try:
+                entries.extend(self._write(pull, progress))
+            except ServerError as error:
+                self._commit(pull, entries, {"pulled_at": pulled_at, "failed": str(error)})
+                raise
+            return self._conclude(pull, entries, pulled_at)
 
-    def _commit(self, pull: Pull, entries: list[dict[str, Any]], pulled_at: str, total: int) -> Landed:
-        new, proof = sum(entry["records"] for entry in entries), pull.proof
+    def _refuse_other(self, origin: str) -> None:
+        here = self.manifest.get("origin", "")
+        if here and here != origin:
+            what = f"holds submissions of {here}, not of {origin}"
+            remedy = "name another [storage] landing and warehouse in study.toml, or set TRACER_STORAGE"
+            raise LandingError(what, where=str(self.folder), remedy=remedy)
+
+    def _conclude(self, pull: Pull, entries: list[dict[str, Any]], pulled_at: str) -> Landed:
+        proof = pull.proof
         proved = {
             "server_count": proof.server_count,
             "distinct_keys": proof.distinct_keys,
             "pages": proof.pages,
             "remarks": list(proof.remarks),
+            "missing": list(proof.missing),
+            "swept": proof.swept,
         }
-        last = self.proofs[-1] if self.proofs else {}
-        if new or {k: last.get(k) for k in proved} != proved or dict(pull.cursor) != self.cursor:
-            self.manifest = {
-                **self.manifest,
-                "segments": [*self.manifest["segments"], *entries],
-                "cursor": dict(pull.cursor),
-                "proofs": [*self.proofs, {**proved, "pulled_at": pulled_at}],
-            }
-            text = json.dumps(self.manifest, ensure_ascii=False, indent=1)
-            write_atomically(self.folder / "manifest.json", text.encode())
-        if not proof.complete:
-            what = f"the server counts {proof.server_count} submissions, {proof.distinct_keys} came"
+        if proof.complete:
+            self._commit(pull, entries, {**proved, "pulled_at": pulled_at}, dict(pull.cursor))
+        else:
+            self._commit(pull, entries, {**proved, "pulled_at": pulled_at})
+            listed = f" (missing: {', '.join(proof.missing[:5])})" if proof.missing else ""
+            what = f"the server counts {proof.server_count} submissions, {proof.distinct_keys} came{listed}"
             raise LandingError(what, where=self.form_id, remedy="pull again; what came is kept")
-        return Landed(self.form_id, new, total, proof.remarks)
+        new = sum(entry["records"] for entry in entries)
+        return Landed(self.form_id, new, len(self._index.stamps), proof.remarks)
+
+    def _commit(
+        self,
+        pull: Pull,
+        entries: list[dict[str, Any]],
+        proved: dict[str, Any],
+        cursor: dict[str, Any] | None = None,
+    ) -> None:
+        """Name the new segments, versions and proof; a pull without news leaves the manifest as it is."""
+        self._note_time(str(proved["pulled_at"]))
+        versions = [self._keep_version(one) for one in pull.versions]
+        last = dict(self.proofs[-1]) if self.proofs else {}
+        moved = cursor is not None and cursor != self.cursor
+        if not (entries or versions or moved) and {**last, "pulled_at": ""} == {**proved, "pulled_at": ""}:
+            return
+        self.manifest = {
+            **self.manifest,
+            "origin": pull.origin,
+            "segments": [*self.manifest["segments"], *entries],
+            "versions": [*self.manifest.get("versions", ()), *versions],
+            "cursor": dict(self.cursor) if cursor is None else cursor,
+            "proofs": [*self.proofs, proved],
+        }
+        text = json.dumps(self.manifest, ensure_ascii=False, indent=1)
+        write_atomically(self.folder / "manifest.json", text.encode())
+
+    @property
+    def pulled_at(self) -> str:
+        """Give when the last pull ended, with news or without; empty before the first."""
+        path = self.folder / "pulled_at"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def _note_time(self, pulled_at: str) -> None:
+        write_atomically(self.folder / "pulled_at", pulled_at.encode())
+
+    def _keep_version(self, version: Deployed) -> dict[str, str]:
+        digest = hashlib.sha256(version.content).hexdigest()[:16]
+        name = f"{digest}-{PurePosixPath(version.file_name).name}"
+        (self.folder / "versions").mkdir(exist_ok=True)
+        write_atomically(self.folder / "versions" / name, version.content)
+        return {"label": version.label, "deployed_at": version.deployed_at, "file": name}
 
     def _sweep(self) -> None:
         """Remove what a killed run left behind: files no manifest names."""
         named = {f"{entry['name']}.{kind}" for entry in self.manifest["segments"] for kind in _KINDS}
-        for path in self.folder.glob("*.zst*"):
+        for path in (*self.folder.glob("*.zst*"), *self.folder.glob("media/*.part")):
             if path.name not in named:
                 path.unlink()
 
-    def _write(
-        self, pull: Iterable[Any], seen: dict[str, str], progress: Progress
-    ) -> Iterator[dict[str, Any]]:
+    def _write(self, pull: Iterable[Any], progress: Progress) -> Iterator[dict[str, Any]]:
+        index = self._index
         sequence = sum(entry["records"] for entry in self.manifest["segments"])
         batch: list[tuple[dict[str, Any], dict[str, str]]] = []
         for item in progress(pull, f"pull {self.form_id}"):
             digest = _digest(item)
-            identity = _identity(item)
-            if seen.get(identity) == digest:
+            if not index.note(_identity(item), digest, _stamp(item)):
                 continue
-            seen[identity] = digest
             sequence += 1
             batch.append((self._envelope(item, sequence, digest), _raw(item)))
             if len(batch) == SEGMENT_RECORDS:
@@ -197,17 +282,19 @@ class Landing:
             "review": item.review_state,
             "error": item.error,
             "extra": [{"path": path, "value": value} for path, value in item.extra],
-            "attachments": [self._keep(a.name, a.content) for a in item.attachments],
+            "stamp": item.stamp,
+            "attachments": [self._stored(a) for a in item.attachments],
             "data": item.data,
         }
 
-    def _keep(self, name: str, content: bytes) -> dict[str, Any]:
-        sha256 = hashlib.sha256(content).hexdigest()
-        path = self.folder / "media" / sha256[:2] / sha256
-        if not path.exists():
-            path.parent.mkdir(exist_ok=True)
-            write_atomically(path, content)
-        return {"name": name, "sha256": sha256, "bytes": len(content)}
+    def _stored(self, file: Attachment) -> dict[str, Any]:
+        kept = file if file.content is None else self._shelf.store(file.name, [file.content])
+        return {
+            "name": file.name,
+            "sha256": kept.sha256 or None,
+            "bytes": kept.size,
+            "present": file.present,
+        }
 
     def _segment(self, batch: list[tuple[dict[str, Any], dict[str, str]]]) -> dict[str, Any]:
         envelopes = [envelope for envelope, _ in batch]
@@ -225,6 +312,26 @@ class Landing:
         }
 
 
+@dataclass(slots=True)
+class _Index:
+    """What was landed last of every submission: content by key and revision, stamp by live key."""
+
+    digests: dict[str, str]
+    stamps: dict[str, str]
+
+    def note(self, identity: str, digest: str, stamp: str = "") -> bool:
+        """Take a record in; tell whether it is news."""
+        key = identity.rpartition("#")[0]
+        news = self.digests.get(identity) != digest
+        self.digests[identity] = digest
+        if digest == _DELETED:
+            return self.stamps.pop(key, None) is not None
+        news = news or self.stamps.get(key) != stamp
+        self.stamps[key] = stamp
+        return news
+
+
+_DELETED = "deleted"
 _KINDS = ("ndjson.zst", "raw.ndjson.zst", "keys.zst")
 
 
@@ -250,14 +357,23 @@ def _identity(item: Received | Tombstone) -> str:
 
 def _digest(item: Received | Tombstone) -> str:
     if isinstance(item, Tombstone):
-        return "deleted"
-    names = "\0".join(f"{a.name}\0{hashlib.sha256(a.content).hexdigest()}" for a in item.attachments)
+        return _DELETED
+    names = "\0".join(f"{a.name}\0{_content(a)}\0{a.present}" for a in item.attachments)
     state = "\0".join((item.instance_id, item.submitted_at, item.review_state, str(item.revision), names))
     return hashlib.blake2b(item.raw + b"\0" + state.encode(), digest_size=16).hexdigest()
 
 
+def _content(file: Attachment) -> str:
+    return file.sha256 if file.content is None else hashlib.sha256(file.content).hexdigest()
+
+
+def _stamp(item: Received | Tombstone) -> str:
+    return item.stamp if isinstance(item, Received) else ""
+
+
 def _key_line(envelope: Mapping[str, Any]) -> list[str]:
-    return [f"{envelope['key']}#{envelope.get('revision', 0)}", envelope["digest"]]
+    identity = f"{envelope['key']}#{envelope.get('revision', 0)}"
+    return [identity, envelope["digest"], envelope.get("stamp", "")]
 
 
 def _raw(item: Received | Tombstone) -> dict[str, str]:
@@ -274,21 +390,6 @@ def _pack(lines: Iterable[Any]) -> bytes:
 
     text = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)
     return zstandard.ZstdCompressor(level=3).compress(text.encode())
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write so that after a crash the file is either the old one or the new one, whole."""
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 @contextmanager

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from tracer_etl import __version__
 from tracer_etl.errors import StudyError
 from tracer_etl.landing import Landed as Pulled
-from tracer_etl.landing import Landing, Segment, write_atomically
+from tracer_etl.landing import Landing, Segment
 from tracer_etl.records import silent
+from tracer_etl.shelf import write_atomically
 from tracer_etl.warehouse.duckdb import Batch, Loaded, Warehouse
 
 if TYPE_CHECKING:
@@ -76,13 +77,15 @@ def source_of(study: Study) -> Source:
     return FolderSource(Path(str(study.server["path"])))
 
 
-def pull(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -> list[Pulled]:
-    """Land what is new of each form."""
+def pull(
+    study: Study, forms: Sequence[str] = (), progress: Progress = silent, *, sweep: bool = False
+) -> list[Pulled]:
+    """Land what is new of each form; `sweep` compares every submission, whatever the server says changed."""
     source, now = source_of(study), datetime.now(UTC).isoformat(timespec="seconds")
     landed = []
     for form in study.chosen(forms):
         landing = Landing(study.landing, form.form_id)
-        landed.append(landing.land(source.pull(form.form_id, landing.cursor), now, progress))
+        landed.append(landing.land(source.pull(form.form_id, landing, sweep=sweep), now, progress))
     return landed
 
 

@@ -36,20 +36,30 @@ def silent(items: Iterable[T], label: str, total: int | None = None) -> Iterable
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file sent with a submission, held as bytes until landing has stored it by content."""
+    """A file of a submission: held as bytes, already kept by content (`sha256`), or only announced.
+
+    `present` is False where the server still waits for the file, or has deleted it. `tag` is the server's
+    own mark of the content (an ETag), so that an unchanged file is not fetched twice.
+    """
 
     name: str
-    content: bytes = field(repr=False)
+    content: bytes | None = field(default=None, repr=False)
+    sha256: str = ""
+    size: int | None = None
+    present: bool = True
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
     """One submission as the server gave it, with the projection that SQL reads.
 
-    `key` is the root identity that survives edits; `revision` counts edits where the source knows them
-    (0 = first). `data` mirrors the nodes: a leaf is a string under its name, the instances of a node with
-    children are a list under its name plus "/". `extra` holds (path, value) pairs that have no place in
-    `data`. `error` says why nothing could be read; then `data` is empty and only `raw` speaks.
+    `key` is the root identity that survives edits; `revision` counts edits where the source hands out all of
+    them (0 = first); a server that shows only the present state leaves it at 0, and landing order decides.
+    `data` mirrors the nodes: a leaf is a string under its name, the instances of a node with children are a
+    list under its name plus "/". `extra` holds (path, value) pairs that have no place in `data`. `stamp` is
+    what a sweep of the server says about the submission: another stamp means fetch it again. `error` says
+    why nothing could be read; then `data` is empty and only `raw` speaks.
     """
 
     key: str
@@ -62,6 +72,7 @@ class Received:
     review_state: str = ""
     extra: tuple[tuple[str, str], ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    stamp: str = ""
     error: str = ""
 
 
@@ -75,24 +86,74 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Why a pull is complete: what the server counted and how many distinct keys came."""
+    """Why a pull is complete: what the server counted, how many distinct live keys are landed now.
+
+    `missing` names keys the server listed and did not hand out. `swept` tells whether every submission the
+    server has was compared, not only what it says has changed. `remarks` are for a person: drift that was
+    seen and how it was resolved.
+    """
 
     server_count: int
     distinct_keys: int
     pages: int
     remarks: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    swept: bool = False
 
     @property
     def complete(self) -> bool:
         """Tell whether nothing is missing."""
-        return self.server_count == self.distinct_keys
+        return self.server_count == self.distinct_keys and not self.missing
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """A version of a form as the server has it: `file_name` tells by its ending what `content` is."""
+
+    label: str
+    deployed_at: str
+    file_name: str
+    content: bytes = field(repr=False)
+
+
+class Memory(Protocol):
+    """What is already landed of a form; a pull asks it what is new, and puts files into it."""
+
+    @property
+    def cursor(self) -> Mapping[str, Any]:
+        """Give where the last complete pull stood; empty before the first."""
+        ...
+
+    @property
+    def stamps(self) -> Mapping[str, str]:
+        """Map the key of every live submission to the stamp of its newest landed record."""
+        ...
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """List the labels of the deployed form versions kept already."""
+        ...
+
+    def find(self, uid: str) -> Attachment | None:
+        """Find a file by the server's identity of it."""
+        ...
+
+    def keep(self, uid: str, name: str, pieces: Iterable[bytes], tag: str = "") -> Attachment:
+        """Store a file by content, durably, and remember it under the server's identity of it."""
+        ...
 
 
 class Pull(Protocol):
-    """One pull under way: iterate it to its end, then read `proof` and `cursor`."""
+    """One pull under way: iterate it to its end, then read `proof`, `cursor` and `versions`.
 
+    `origin` names the server and form: submissions of two origins never mix in one landing. `versions` are
+    the deployed form versions the memory did not have.
+    """
+
+    origin: str
     proof: Proof
     cursor: Mapping[str, Any]
+    versions: tuple[Deployed, ...]
 
     def __iter__(self) -> Iterator[Received | Tombstone]:
         """Yield submissions and tombstones in the order they are to be landed."""
@@ -102,8 +163,8 @@ class Pull(Protocol):
 class Source(Protocol):
     """Where submissions come from: a folder, KoboToolbox or ODK Central."""
 
-    def pull(self, form_id: str, cursor: Mapping[str, Any]) -> Pull:
-        """Begin a pull of one form from where the cursor of the last one stands."""
+    def pull(self, form_id: str, memory: Memory, *, sweep: bool = False) -> Pull:
+        """Begin a pull of one form; `sweep` compares every submission even when nothing asks for it."""
         ...
 
 

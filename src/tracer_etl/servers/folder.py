@@ -18,6 +18,8 @@ from tracer_etl.servers.openrosa import content_key, deprecated_id, form_of, rec
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tracer_etl.records import Deployed, Memory
+
 _MEMBER_LIMIT = 200_000_000
 """A member that unpacks to more bytes is refused: no phone sends one, a zip bomb does."""
 
@@ -37,9 +39,9 @@ class FolderSource:
             )
         self.path = path
 
-    def pull(self, form_id: str, cursor: Mapping[str, Any]) -> FolderPull:
+    def pull(self, form_id: str, memory: Memory, *, sweep: bool = False) -> FolderPull:
         """Read everything again; landing keeps only what is new."""
-        del cursor  # a folder has no memory of what was read
+        del memory, sweep  # a folder is always read whole
         return FolderPull(self.path, form_id)
 
 
@@ -51,6 +53,8 @@ class FolderPull:
         self.path, self.form_id = path, form_id
         self.proof = Proof(0, 0, 0)
         self.cursor: Mapping[str, Any] = {}
+        self.origin = "a folder"
+        self.versions: tuple[Deployed, ...] = ()
 
     def __iter__(self) -> Iterator[Received]:
         """Yield the form's submissions and whatever under its name cannot be read.
@@ -62,7 +66,7 @@ class FolderPull:
         ordered = _resolve(found)
         keys = {one.key for one in ordered}
         unreadable = tuple(one.error for one in ordered if one.error)
-        self.proof = Proof(len(keys), len(keys), 1, unreadable)
+        self.proof = Proof(len(keys), len(keys), 1, unreadable, swept=True)
         yield from ordered
 
     def _places(self) -> Iterator[tuple[str, dict[str, bytes]]]:

@@ -1,0 +1,85 @@
+"""Files on disk, whole or not at all; a submission's attachments lie by content, once each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tracer_etl.records import Attachment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+class Shelf:
+    """The attachments of one form: `media/<two digits>/<sha256>`, and `media.ndjson` that says whose they are."""
+
+    def __init__(self, folder: Path) -> None:
+        """Remember the form's landing folder."""
+        self.folder = folder
+
+    def find(self, uid: str) -> Attachment | None:
+        """Find a file by the server's identity of it."""
+        return self._known.get(uid)
+
+    def keep(self, uid: str, name: str, pieces: Iterable[bytes], tag: str = "") -> Attachment:
+        """Store a file and remember it under the server's identity of it."""
+        kept = replace(self.store(name, pieces), tag=tag)
+        line = {"uid": uid, "name": name, "sha256": kept.sha256, "bytes": kept.size, "tag": tag}
+        with (self.folder / "media.ndjson").open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._known[uid] = kept
+        return kept
+
+    def store(self, name: str, pieces: Iterable[bytes]) -> Attachment:
+        """Write pieces to a file named by their hash."""
+        digest, size, part = hashlib.sha256(), 0, self.folder / "media" / f"{os.getpid()}.part"
+        with part.open("wb") as stream:
+            for piece in pieces:
+                digest.update(piece)
+                size += stream.write(piece)
+            stream.flush()
+            os.fsync(stream.fileno())
+        sha256 = digest.hexdigest()
+        path = self.folder / "media" / sha256[:2] / sha256
+        path.parent.mkdir(exist_ok=True)
+        part.replace(path)
+        _sync(path.parent)
+        return Attachment(name, None, sha256, size)
+
+    @cached_property
+    def _known(self) -> dict[str, Attachment]:
+        path = self.folder / "media.ndjson"
+        known = {}
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+            try:
+                entry = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # the last line of a run that was killed: the file is fetched again
+            file = Attachment(entry["name"], None, entry["sha256"], entry["bytes"], tag=entry["tag"])
+            known[entry["uid"]] = file
+        return known
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write so that after a crash the file is either the old one or the new one, whole."""
+    temporary = path.with_name(path.name + ".part")
+    with temporary.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
