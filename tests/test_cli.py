@@ -14,7 +14,8 @@ import pytest
 
 from tiny import FORM, receive, submission, tiny_study, whole_study
 from tracer_etl import __version__, errors
-from tracer_etl.cli import EXIT_CODES, SUMMARY, _table
+from tracer_etl.cli import EXIT_CODES
+from tracer_etl.cli.output import SUMMARY, table
 from tracer_etl.warehouse.duckdb import Loaded
 
 HELP_SECONDS = 0.3
@@ -256,7 +257,7 @@ def test_forms_markdown_of_no_workbook_is_one_line(tmp_path):
 
 def test_a_table_is_aligned():
     rows = [Loaded("a", 1234, 1200, 34, 5), Loaded("longer_name", 1, 1, 0, 0)]
-    assert _table(rows, SUMMARY).splitlines() == [
+    assert table(rows, SUMMARY).splitlines() == [
         "form         landed  good  set aside  warned",
         "a              1234  1200         34       5",
         "longer_name       1     1          0       0",
@@ -264,4 +265,4 @@ def test_a_table_is_aligned():
 
 
 def test_a_table_of_nothing_is_its_heading():
-    assert _table([], ("form_id", "new")) == "form  new"
+    assert table([], ("form_id", "new")) == "form  new"

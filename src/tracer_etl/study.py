@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StudyForm:
-    """One form of the study; `versions` are older workbooks still answered in the field, oldest first."""
+    """One form of the study; `versions` are older workbooks still answered in the field, oldest first.
+
+    `asset` is KoboToolbox's uid of the form, where it cannot be found by its form_id.
+    """
 
     form_id: str
     workbook: Path
     versions: tuple[Path, ...] = ()
+    asset: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,10 @@ def _study(document: Mapping[str, Any], root: Path) -> Study:
         report=root / storage["report"],
         forms=tuple(
             StudyForm(
-                form["id"], root / form["workbook"], tuple(root / old for old in form.get("versions", ()))
+                form["id"],
+                root / form["workbook"],
+                tuple(root / old for old in form.get("versions", ())),
+                form.get("asset", ""),
             )
             for form in forms
         ),
