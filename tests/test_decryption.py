@@ -588,7 +588,7 @@ def _with_text(manifest: bytes, element: str, sealed: bytes) -> bytes:
 if __name__ == "__main__":
     VECTORS.mkdir(parents=True, exist_ok=True)
     private = _pipe(["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"], b"")
-    (VECTORS / "key.pem").write_bytes(private)
+    (VECTORS / "key.pem").write_bytes(b"Made for tests; it protects nothing.\n" + private)
     public_der = _pipe(["pkey", "-pubout", "-outform", "DER"], private)
     made = device(Openssl(), base64.b64encode(public_der).decode(), MEDIA, overflowing_key())
     for file_name, file_content in {"submission.xml": made[0], **made[1]}.items():
