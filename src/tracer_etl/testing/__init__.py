@@ -1,0 +1,6 @@
+"""Loopback servers that behave as KoboToolbox and ODK Central were recorded to behave, faults included."""
+
+from tracer_etl.testing.kobo import FakeKobo
+from tracer_etl.testing.loopback import Fault
+
+__all__ = ["FakeKobo", "Fault"]
