@@ -15,14 +15,16 @@ from tracer_etl.errors import StudyError
 from tracer_etl.landing import Landed as Pulled
 from tracer_etl.landing import Landing, Segment
 from tracer_etl.records import silent
+from tracer_etl.servers import connecting
 from tracer_etl.shelf import write_atomically
 from tracer_etl.warehouse.duckdb import Batch, Loaded, Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tracer_etl.records import Progress, Source, Verdict
+    from tracer_etl.records import Progress, Verdict
     from tracer_etl.schema import Schema
+    from tracer_etl.servers import Options
     from tracer_etl.study import Study, StudyForm
 
 SEGMENTS_PER_BATCH = 5
@@ -51,41 +53,53 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How one form stands: counts in submissions, the last pull (ISO 8601, UTC) and whether it was complete."""
+    """How one form stands: counts in submissions, and the last pull's proof.
+
+    `last_pull` is ISO 8601, UTC; `on_server` is None before the first complete pull; `failed` says what the
+    last pull lacks; `remarks` tell of drift it saw.
+    """
 
     form_id: str
     landed: int
     good: int
     set_aside: int
     warned: int
+    on_server: int | None
     last_pull: str
     complete: bool
+    failed: str
+    remarks: tuple[str, ...]
     versions: tuple[str, ...]
 
 
-def source_of(study: Study) -> Source:
-    """Open the study's server.
+def schema_of(study: Study, form: StudyForm) -> Schema:
+    """Compile all versions of a form: the study's workbooks and what the server had deployed.
 
     Raises:
-        StudyError: no such kind of server.
+        FormError, StudyError, DriftError: as `Study.schema`.
     """
-    from tracer_etl.servers.folder import FolderSource
-
-    kind = study.server.get("kind")
-    if kind != "folder":
-        raise StudyError(f"server kind {kind!r} is unknown", where="study.toml", remedy='use kind = "folder"')
-    return FolderSource(Path(str(study.server["path"])))
+    return study.schema(form, Landing(study.landing, form.form_id).deployed())
 
 
 def pull(
-    study: Study, forms: Sequence[str] = (), progress: Progress = silent, *, sweep: bool = False
+    study: Study,
+    forms: Sequence[str] = (),
+    progress: Progress = silent,
+    *,
+    options: Options | None = None,
+    sweep: bool = False,
 ) -> list[Pulled]:
-    """Land what is new of each form; `sweep` compares every submission, whatever the server says changed."""
-    source, now = source_of(study), datetime.now(UTC).isoformat(timespec="seconds")
-    landed = []
+    """Land what is new of each form; `sweep` compares every submission, whatever the server says changed.
+
+    Raises:
+        ServerError: the server refuses or fails; what came before is kept.
+        LandingError: a pull is incomplete, or of another server than what is landed.
+    """
+    source, landed = connecting.source(study, options), []
     for form in study.chosen(forms):
         landing = Landing(study.landing, form.form_id)
-        landed.append(landing.land(source.pull(form.form_id, landing, sweep=sweep), now, progress))
+        found = source.pull(form.form_id, landing, sweep=sweep)
+        landed.append(landing.land(found, datetime.now(UTC).isoformat(timespec="seconds"), progress))
     return landed
 
 
@@ -163,9 +177,16 @@ def report(study: Study) -> Path:
     return write(study.published, study.report, dict(study.title))
 
 
-def refresh(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -> Run:
+def refresh(
+    study: Study,
+    forms: Sequence[str] = (),
+    progress: Progress = silent,
+    *,
+    options: Options | None = None,
+    sweep: bool = False,
+) -> Run:
     """Run all stages; with no news since the last run nothing is written."""
-    pulled = pull(study, forms, progress)
+    pulled = pull(study, forms, progress, options=options, sweep=sweep)
     build(study, forms, progress)
     check(study, forms, progress)
     loaded = load(study, forms, progress)
@@ -182,23 +203,35 @@ def refresh(study: Study, forms: Sequence[str] = (), progress: Progress = silent
 
 def status(study: Study) -> list[Status]:
     """Tell how each form stands, without pulling."""
-    found = []
     with Warehouse(study.warehouse, study.timezone) as warehouse:
-        for form in study.forms:
-            one, proofs = warehouse.summary(form.form_id), Landing(study.landing, form.form_id).proofs
-            last = proofs[-1] if proofs else {}
-            complete = bool(last) and last["server_count"] == last["distinct_keys"]
-            counts = (one.landed, one.good, one.set_aside, one.warned)
-            pulled_at = str(last.get("pulled_at", ""))
-            found.append(Status(form.form_id, *counts, pulled_at, complete, study.schema(form).versions))
-    return found
+        return [_status(study, form, warehouse.summary(form.form_id)) for form in study.forms]
+
+
+def _status(study: Study, form: StudyForm, loaded: Loaded) -> Status:
+    landing = Landing(study.landing, form.form_id)
+    last = landing.proofs[-1] if landing.proofs else {}
+    failed = str(last.get("failed", "")) or "\n".join(last.get("missing", ()))
+    counted = last.get("server_count")
+    return Status(
+        form_id=form.form_id,
+        landed=loaded.landed,
+        good=loaded.good,
+        set_aside=loaded.set_aside,
+        warned=loaded.warned,
+        on_server=counted,
+        last_pull=landing.pulled_at,
+        complete=bool(last) and counted == last.get("distinct_keys") and not failed,
+        failed=failed,
+        remarks=tuple(last.get("remarks", ())),
+        versions=schema_of(study, form).versions,
+    )
 
 
 # -- what is pending
 
 
 def _pending(study: Study, form: StudyForm) -> tuple[Schema, str, list[Segment]]:
-    schema = study.schema(form)
+    schema = schema_of(study, form)
     recipe = _recipe(study, schema)
     segments = Landing(study.landing, form.form_id).segments()
     with Warehouse(study.warehouse, study.timezone) as warehouse:
@@ -258,7 +291,7 @@ def _batches(segments: Sequence[Segment]) -> Iterator[Sequence[Segment]]:
 def _staged(study: Study, form: StudyForm) -> list[tuple[Schema, Path]]:
     """List the built batches with the form's schema, which is compiled once, and not at all without news."""
     folders = sorted(mark.parent for mark in (study.staging / form.form_id).glob("*/batch.json"))
-    schema = [study.schema(form)] if folders else []
+    schema = [schema_of(study, form)] if folders else []
     return [(one, folder) for one in schema for folder in folders]
 
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from tracer_etl.errors import StudyError
+from tracer_etl.errors import FormError, StudyError
 from tracer_etl.form import read_form
 from tracer_etl.schema import Schema, schema_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tracer_etl.questions import Form
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +78,12 @@ class Study:
                 )
         return tuple(form for form in self.forms if not forms or form.form_id in forms)
 
-    def schema(self, form: StudyForm) -> Schema:
-        """Compile all versions of a form.
+    def schema(self, form: StudyForm, deployed: Sequence[tuple[str, Path]] = ()) -> Schema:
+        """Compile all versions of a form: its workbooks, and those only the server has.
+
+        `deployed` lists label and file of the server's versions, oldest first. A version that asks the same
+        as a workbook is that workbook under another label. One that does not compile is left out: its
+        submissions are set aside as of an unknown version.
 
         Raises:
             FormError: a workbook is missing or does not compile.
@@ -85,7 +95,35 @@ class Study:
             if one.form_id != form.form_id:
                 what = f"the workbook says form_id {one.form_id!r}, study.toml says {form.form_id!r}"
                 raise StudyError(what, where=form.workbook.name, remedy="make the two equal")
-        return schema_of(compiled)
+        return schema_of(_united(compiled, list(self._deployed(form.form_id, deployed))))
+
+    def _deployed(self, form_id: str, deployed: Sequence[tuple[str, Path]]) -> Iterator[Form]:
+        for label, file in deployed:
+            try:
+                yield replace(read_form(file, self.media), form_id=form_id, version=label)
+            except FormError as error:
+                log.warning("%s: version %s of the server does not compile: %s", form_id, label, error)
+
+
+def _united(workbooks: Sequence[Form], deployed: Sequence[Form]) -> list[Form]:
+    """Order all versions, oldest first: those of the server, then the workbooks no server has yet.
+
+    The study's main workbook comes last, since its logic is what submissions are checked by.
+    """
+    *older, main = workbooks
+    labels = {form.version for form in workbooks}
+    asked = {_shape(form): form for form in workbooks}
+    served = [
+        replace(asked[_shape(form)], version=form.version) if _shape(form) in asked else form
+        for form in deployed
+        if form.version not in labels
+    ]
+    return [*(form for form in older), *served, main]
+
+
+def _shape(form: Form) -> tuple[tuple[str, ...], ...]:
+    """Give what decides how answers are read: every question's path, kind and choice list."""
+    return tuple(sorted(("/".join(q.path), q.kind, q.list_name) for q in form.questions if q.kind != "note"))
 
 
 def read_study(path: Path) -> Study:
@@ -113,7 +151,8 @@ def read_study(path: Path) -> Study:
 
 
 def _study(document: Mapping[str, Any], root: Path) -> Study:
-    study, storage, forms = document["study"], document["storage"], document["forms"]
+    study, forms = document["study"], document["forms"]
+    storage = _storage(document["storage"], root)
     if not forms:
         raise StudyError("no form is listed", where="study.toml", remedy="add a [[forms]] table")
     return Study(
@@ -124,11 +163,11 @@ def _study(document: Mapping[str, Any], root: Path) -> Study:
         server={**document["server"], "path": str(root / document["server"].get("path", ""))},
         media=root / study.get("media", "forms/media"),
         expectations=root / study.get("expectations", "expectations"),
-        landing=root / storage["landing"],
-        staging=root / storage["staging"],
-        warehouse=root / storage["warehouse"],
-        published=root / storage["published"],
-        report=root / storage["report"],
+        landing=storage["landing"],
+        staging=storage["staging"],
+        warehouse=storage["warehouse"],
+        published=storage["published"],
+        report=storage["report"],
         forms=tuple(
             StudyForm(
                 form["id"],
@@ -144,6 +183,14 @@ def _study(document: Mapping[str, Any], root: Path) -> Study:
         ),
         evidence=document.get("evidence", {}),
     )
+
+
+def _storage(storage: Mapping[str, str], root: Path) -> dict[str, Path]:
+    """Place the study's files; TRACER_STORAGE keeps the names and puts them all into another folder."""
+    elsewhere = os.environ.get("TRACER_STORAGE", "")
+    names = ("landing", "staging", "warehouse", "published", "report")
+    placed = {name: root / storage[name] for name in names}
+    return {n: Path(elsewhere).absolute() / path.name for n, path in placed.items()} if elsewhere else placed
 
 
 def _zone(name: str) -> str:

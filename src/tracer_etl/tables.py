@@ -105,10 +105,12 @@ class _Builder:
             + ", ".join(f"NULL::{kind} AS {quote(n)}" for n, kind in self._declared().items())
             + ")"
         )
+        # A deletion buries all that landed before it; what landed after it was restored or sent again.
         self.connection.execute(
-            f"CREATE TEMP TABLE newest AS SELECT * FROM {source} WHERE key IS NOT NULL "
-            "QUALIFY row_number() OVER (PARTITION BY key ORDER BY deleted IS NOT NULL AND revision IS NULL, "
-            "revision DESC, landed DESC) = 1"
+            f"CREATE TEMP TABLE newest AS SELECT * EXCLUDE (buried) FROM (SELECT *, max(landed) FILTER (deleted IS NOT NULL) "
+            f"OVER (PARTITION BY key) AS buried FROM {source} WHERE key IS NOT NULL) "
+            "WHERE buried IS NULL OR landed >= buried QUALIFY row_number() OVER (PARTITION BY key "
+            "ORDER BY deleted IS NOT NULL, revision DESC, landed DESC) = 1"
         )
         self.connection.execute("CREATE TEMP VIEW landed AS SELECT * FROM newest WHERE deleted IS NULL")
 
@@ -117,7 +119,7 @@ class _Builder:
             "key": "VARCHAR", "landed": "BIGINT", "deleted": "VARCHAR", "instance": "VARCHAR", "revision": "BIGINT",
             "version": "VARCHAR", "submitted": "VARCHAR", "review": "VARCHAR", "error": "VARCHAR",
             "extra": "STRUCT(path VARCHAR, value VARCHAR)[]",
-            "attachments": "STRUCT(name VARCHAR, sha256 VARCHAR, bytes BIGINT)[]",
+            "attachments": "STRUCT(name VARCHAR, sha256 VARCHAR, bytes BIGINT, present BOOLEAN)[]",
             "data": _struct(set(self.schema.paths)),
         }  # fmt: skip
 
@@ -253,7 +255,7 @@ class _Builder:
 
 
 _ATTACHMENTS = (
-    "SELECT key AS _submission_id, a.name AS name, a.sha256 AS sha256, a.bytes AS bytes "
+    "SELECT key AS _submission_id, a.name AS name, a.sha256 AS sha256, a.bytes AS bytes, coalesce(a.present, true) AS present "
     "FROM (SELECT key, unnest(attachments) AS a FROM landed) ORDER BY ALL"
 )
 _TOMBSTONES = "SELECT key AS _submission_id, landed AS _landed, deleted AS deleted_at FROM newest WHERE deleted IS NOT NULL"

@@ -112,6 +112,8 @@ def _cell(value: object) -> str:
     match value:
         case bool():
             return "yes" if value else "no"
+        case None:
+            return "-"
         case list() | tuple():
             return ", ".join(str(part) for part in value)
         case _:

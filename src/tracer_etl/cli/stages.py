@@ -11,6 +11,7 @@ import click
 from tracer_etl import errors
 from tracer_etl.cli.output import (
     SUMMARY,
+    Command,
     give,
     line,
     near,
@@ -22,21 +23,41 @@ from tracer_etl.cli.output import (
     with_forms,
     with_json,
 )
+from tracer_etl.servers import connecting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+def with_pulling(command: Command) -> Command:
+    """Add how to pull from a server."""
+    for option in (
+        click.option("--sweep", is_flag=True, help="Compare every submission, not only what has changed."),
+        click.option("--media", is_flag=True, help="Download the files sent with the submissions."),
+        click.option(
+            "--accept-deletions",
+            is_flag=True,
+            help="Believe the server when many submissions are gone at once.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @click.command()
 @with_forms
 @with_json
+@with_pulling
 @click.option("--strict", is_flag=True, help="Exit 5 if a submission is unreadable or of an unknown version.")
-def run(forms: Sequence[str], as_json: bool, strict: bool) -> None:
+def run(
+    forms: Sequence[str], as_json: bool, strict: bool, sweep: bool, media: bool, accept_deletions: bool
+) -> None:
     """Do every stage: from the server to the report."""
     from tracer_etl import pipeline
 
     study = the_study()
-    done = pipeline.refresh(study, forms, progress())
+    options = connecting.options(study, media=media, accept_deletions=accept_deletions)
+    done = pipeline.refresh(study, forms, progress(), options=options, sweep=sweep)
     remark(done.remarks)
     if as_json:
         print_json(done)
@@ -50,11 +71,14 @@ def run(forms: Sequence[str], as_json: bool, strict: bool) -> None:
 @click.command()
 @with_forms
 @with_json
-def pull(forms: Sequence[str], as_json: bool) -> None:
+@with_pulling
+def pull(forms: Sequence[str], as_json: bool, sweep: bool, media: bool, accept_deletions: bool) -> None:
     """Fetch what is new on the server into the landing area."""
     from tracer_etl import pipeline
 
-    pulled = pipeline.pull(the_study(), forms, progress())
+    study = the_study()
+    options = connecting.options(study, media=media, accept_deletions=accept_deletions)
+    pulled = pipeline.pull(study, forms, progress(), options=options, sweep=sweep)
     for one in pulled:
         remark(f"{one.form_id}: {remark}" for remark in one.remarks)
     give(pulled, ("form_id", "new", "total"), as_json)
@@ -118,7 +142,10 @@ def status(as_json: bool) -> None:
     """Show what is loaded and whether all of it came."""
     from tracer_etl import pipeline
 
-    give(pipeline.status(the_study()), (*SUMMARY, "last_pull", "complete", "versions"), as_json)
+    found = pipeline.status(the_study())
+    give(found, (*SUMMARY, "on_server", "last_pull", "complete", "versions"), as_json)
+    for one in found:
+        remark(f"{one.form_id}: {what}" for what in (*one.failed.splitlines(), *one.remarks))
 
 
 @click.command()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tracer_etl.errors import WarehouseError
 from tracer_etl.names import literal, quote
 from tracer_etl.schema import BRIDGE_COLUMNS
-from tracer_etl.warehouse.meta import META_TABLES, describe
+from tracer_etl.warehouse.meta import describe, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,10 +74,7 @@ class Warehouse:
             )
             self.connection.execute(f"SET TimeZone = {literal(timezone)}")
             with self._transaction():
-                for schema in ("clean", "pii", "quarantine", "marts", "meta"):
-                    self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-                for statement in META_TABLES:
-                    self.connection.execute(statement)
+                prepare(self.connection)
 
     def __enter__(self) -> Warehouse:
         """Give itself, to be closed at the end of the block."""
@@ -173,13 +170,13 @@ class Warehouse:
         bridge = ", ".join(f"{name} {kind}" for name, kind in BRIDGE_COLUMNS.items())
         for area in ("clean", "quarantine"):
             self.connection.execute(f"CREATE TABLE {area}.{quote(schema.bridge)} ({bridge})")
-        for table_name in ("meta.submission", "meta.load", "quarantine.reason", "quarantine.problem"):
+        for table_name in _PER_SUBMISSION:
             self.connection.execute(f"DELETE FROM {table_name} WHERE form_id = ?", [schema.form_id])
         describe(self.connection, schema)
 
     def _stage(self, batch: Batch) -> None:
         files = [table.name for table in batch.schema.tables] + [batch.schema.bridge]
-        for name in [*files, "problems", "reasons", "tombstones"]:
+        for name in [*files, "problems", "reasons", "attachments", "tombstones"]:
             path = literal(str(batch.folder / f"{name}.parquet"))
             self.connection.execute(
                 f"CREATE OR REPLACE TEMP VIEW {quote('staged_' + name)} AS SELECT * FROM {path}"
@@ -194,8 +191,9 @@ class Warehouse:
             "staged_reasons WHERE severity IN ('critical', 'warning')) THEN 'set_aside' ELSE 'good' END AS state "
             f"FROM {quote('staged_' + schema.root.name)} UNION ALL SELECT _submission_id, NULL, _landed, 'deleted' "
             f"FROM staged_tombstones) i LEFT JOIN meta.submission s ON s.form_id = {form} "
-            "AND s._submission_id = i._submission_id WHERE s._submission_id IS NULL OR i._landed >= s._landed "
-            "AND (i._revision IS NULL OR i._revision >= s._revision)"
+            "AND s._submission_id = i._submission_id WHERE s._submission_id IS NULL OR CASE "
+            "WHEN i._revision IS NULL OR s.state = 'deleted' THEN i._landed >= s._landed "
+            "ELSE (i._revision, i._landed) >= (s._revision, s._landed) END"
         )
         self.connection.execute(f"DELETE FROM meta.submission WHERE form_id = {form} AND {_IN_TOUCHED}")
         self.connection.execute(
@@ -231,11 +229,12 @@ class Warehouse:
             )
 
     def _replace_lists(self, schema: Schema) -> None:
-        """Replace the touched submissions' reasons and problems."""
+        """Replace the touched submissions' reasons, problems and files."""
         form = literal(schema.form_id)
         for target, staged in (
             ("quarantine.reason", "staged_reasons"),
             ("quarantine.problem", "staged_problems"),
+            ("pii._attachment", "staged_attachments"),
         ):
             self.connection.execute(f"DELETE FROM {target} WHERE form_id = {form} AND {_IN_TOUCHED}")
             self.connection.execute(
@@ -287,11 +286,9 @@ class Warehouse:
         with self._transaction():
             self.connection.execute("DELETE FROM meta.pull WHERE form_id = ?", [form_id])
             for proof in proofs:
-                values = [proof["server_count"], proof["distinct_keys"], proof["pages"], proof["pulled_at"]]
-                remarks = "\n".join(map(str, proof["remarks"])) if isinstance(proof["remarks"], list) else ""
-                self.connection.execute(
-                    "INSERT INTO meta.pull VALUES (?, ?, ?, ?, ?, ?)", [form_id, *values, remarks]
-                )
+                marks = ", ".join("?" * (len(_PROOF) + 1))
+                values = [_flat(proof.get(name)) for name in _PROOF]
+                self.connection.execute(f"INSERT INTO meta.pull VALUES ({marks})", [form_id, *values])
 
     def summarise(self, form_ids: Sequence[str]) -> None:
         """Write the counts that may leave the loader's file: no value of any submission is in them."""
@@ -334,6 +331,13 @@ class Warehouse:
         ).fetchall()
 
 
+_PER_SUBMISSION = (
+    "meta.submission",
+    "meta.load",
+    "pii._attachment",
+    "quarantine.reason",
+    "quarantine.problem",
+)
 _IN_TOUCHED = "_submission_id IN (SELECT _submission_id FROM touched)"
 
 
@@ -347,6 +351,16 @@ def areas(table: Table) -> dict[str, list[str]]:
     keys = [name for name in ("_submission_id", "_row_id") if name in table.keys]
     found = {"clean": clean, "quarantine": list(table.types())}
     return {**found, "pii": [*keys, *direct]} if direct else found
+
+
+_PROOF = (
+    "server_count", "distinct_keys", "pages", "swept", "pulled_at", "remarks", "missing", "failed",
+)  # fmt: skip
+
+
+def _flat(value: object) -> object:
+    """Write a list as lines, and nothing as NULL."""
+    return "\n".join(map(str, value)) or None if isinstance(value, list) else value
 
 
 @contextmanager

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from tracer_etl.questions import Form
     from tracer_etl.schema import Schema
 
+LAYOUT = 2
+"""Counts changes of META_TABLES. A file of another layout is made anew: landing brings all of it again."""
+
 META_TABLES = (
+    "CREATE TABLE IF NOT EXISTS meta.layout (number BIGINT)",
     (
         "CREATE TABLE IF NOT EXISTS meta.submission (form_id VARCHAR, _submission_id VARCHAR, _revision BIGINT, "
         "_landed BIGINT, state VARCHAR)"
@@ -20,7 +24,11 @@ META_TABLES = (
     "CREATE TABLE IF NOT EXISTS meta.load (form_id VARCHAR, segment VARCHAR, recipe VARCHAR, position BIGINT)",
     (
         "CREATE TABLE IF NOT EXISTS meta.pull (form_id VARCHAR, server_count BIGINT, distinct_keys BIGINT, pages BIGINT, "
-        "pulled_at VARCHAR, remarks VARCHAR)"
+        "swept BOOLEAN, pulled_at VARCHAR, remarks VARCHAR, missing VARCHAR, failed VARCHAR)"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS pii._attachment (form_id VARCHAR, _submission_id VARCHAR, name VARCHAR, sha256 VARCHAR, "
+        "bytes BIGINT, present BOOLEAN)"
     ),
     "CREATE TABLE IF NOT EXISTS meta.reference (name VARCHAR, digest VARCHAR)",
     "CREATE TABLE IF NOT EXISTS meta.form_version (form_id VARCHAR, version VARCHAR, position BIGINT)",
@@ -49,6 +57,27 @@ META_TABLES = (
         "_row_id VARCHAR, path VARCHAR, value VARCHAR, reason VARCHAR)"
     ),
 )
+
+
+def prepare(connection: DuckDBPyConnection) -> None:
+    """Make the schemas and tables every warehouse has, after clearing away those of another layout."""
+    areas = ("clean", "pii", "quarantine", "marts", "meta")
+    if _layout(connection) != LAYOUT:
+        for area in areas:
+            connection.execute(f"DROP SCHEMA IF EXISTS {area} CASCADE")
+    for area in areas:
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {area}")
+    for statement in META_TABLES:
+        connection.execute(statement)
+    connection.execute(f"INSERT INTO meta.layout SELECT {LAYOUT} WHERE NOT EXISTS (FROM meta.layout)")
+
+
+def _layout(connection: DuckDBPyConnection) -> int:
+    present = connection.execute(
+        "SELECT 1 FROM information_schema.tables WHERE table_schema = 'meta' AND table_name = 'layout'"
+    ).fetchone()
+    row = connection.execute("SELECT number FROM meta.layout").fetchone() if present else None
+    return int(row[0]) if row else 0
 
 
 def describe(connection: DuckDBPyConnection, schema: Schema) -> None:
