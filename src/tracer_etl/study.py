@@ -44,6 +44,60 @@ class Reference:
     direct: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """How cases are shared out: `column` gets the `code` of one row of the CSV `among`, of those in `where`.
+
+    Where `by` is given, a case goes only to somebody whose `areas` (codes with blanks between) hold the
+    case's value of that column.
+    """
+
+    column: str
+    among: Path
+    code: str = "name"
+    by: str = ""
+    areas: str = ""
+    where: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseList:
+    """The cases phones choose from: `name`.csv in `forms`, or the entity list of that name.
+
+    Rows come from the CSV `file`, from the SQL `query` on the published warehouse, or with both from the
+    file's rows whose `key` the query gives. Phones get `key`, `label` and `columns`, nothing else; `direct`
+    names those of them that identify somebody and are meant to travel. `remove` deletes entities whose case
+    is gone; `entities` asks for an entity list where no form uses the list yet.
+    """
+
+    name: str
+    forms: tuple[str, ...]
+    key: str
+    label: str
+    columns: tuple[str, ...] = ()
+    file: Path | None = None
+    query: Path | None = None
+    direct: tuple[str, ...] = ()
+    assign: Assign | None = None
+    remove: bool = False
+    entities: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """People with phones: one row per person in the CSV `file`, of those in `where`; they fill in `forms`.
+
+    `account` is the column with the person's KoboToolbox user; without it all share one.
+    """
+
+    file: Path
+    forms: tuple[str, ...]
+    code: str = "name"
+    label: str = "label"
+    account: str = ""
+    where: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Study:
     """Everything a run needs to know; paths are absolute."""
@@ -63,6 +117,9 @@ class Study:
     forms: tuple[StudyForm, ...]
     references: tuple[Reference, ...] = ()
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    case_lists: tuple[CaseList, ...] = ()
+    crews: tuple[Crew, ...] = ()
+    cases: Path = Path("var/cases")
 
     def chosen(self, forms: Sequence[str] = ()) -> tuple[StudyForm, ...]:
         """Pick forms by id; none named means all.
@@ -182,7 +239,34 @@ def _study(document: Mapping[str, Any], root: Path) -> Study:
             for table in document.get("reference", ())
         ),
         evidence=document.get("evidence", {}),
+        case_lists=tuple(_case_list(table, root) for table in document.get("case_list", ())),
+        crews=tuple(_crew(table, root) for table in document.get("phones", ())),
+        cases=root / storage.get("cases", "var/cases"),
     )
+
+
+def _case_list(table: Mapping[str, Any], root: Path) -> CaseList:
+    forms, assign = table["form"], table.get("assign")
+    if "file" not in table and "query" not in table:
+        what, remedy = f"case list {table['name']!r} has no source", "give it a file, a query, or both"
+        raise StudyError(what, where="study.toml", remedy=remedy)
+    return CaseList(
+        name=table["name"],
+        forms=(forms,) if isinstance(forms, str) else tuple(forms),
+        key=table.get("key", "name"),
+        label=table.get("label", "label"),
+        columns=tuple(table.get("columns", ())),
+        file=root / table["file"] if "file" in table else None,
+        query=root / table["query"] if "query" in table else None,
+        direct=tuple(table.get("direct", ())),
+        assign=Assign(**{**assign, "among": root / assign["among"]}) if assign else None,
+        remove=bool(table.get("remove", False)),
+        entities=bool(table.get("entities", False)),
+    )
+
+
+def _crew(table: Mapping[str, Any], root: Path) -> Crew:
+    return Crew(**{**table, "file": root / table["file"], "forms": tuple(table["forms"])})
 
 
 def _storage(storage: Mapping[str, str], root: Path) -> dict[str, Path]:
