@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -16,6 +17,7 @@ from tracer_etl.errors import Changed, Refused, StudyError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +25,7 @@ Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 T = TypeVar("T")
 
+_UNKNOWN = 401
 _OVERLOADED = {429, 502, 503, 504}
 _REDIRECTS = {301, 302, 303, 307, 308}
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -71,6 +74,8 @@ class Session:
         self.host = split.netloc
         self.patience = patience or Patience()
         self._authorize = authorize
+        self.clock: datetime | None = None
+        """What time the server had at its last answer; None where it does not say."""
         self._http = requests.Session()
         self._http.auth = _no_netrc
 
@@ -86,7 +91,12 @@ class Session:
 
     def read(self, path: str, params: Mapping[str, str] | None = None, **options: Any) -> requests.Response:  # noqa: ANN401
         """GET a whole body, checked against its Content-Length; a 304 comes back as it is."""
-        return self._tried("GET", path, lambda reply: reply, params=params, **options)
+
+        def accept(reply: requests.Response) -> requests.Response:
+            # A file may be a web page; data are not.
+            return reply if options.get("stream") else _no_page(reply, path)
+
+        return self._tried("GET", path, accept, params=params, **options)
 
     def send(
         self,
@@ -142,7 +152,7 @@ class Session:
                 pause = self._next_pause(attempt)
             try:
                 reply = self._call(method, path, **options)
-                if reply.status_code == requests.codes.unauthorized and not renewed:
+                if reply.status_code == _UNKNOWN and not renewed and _UNKNOWN not in allow:
                     renewed = True
                     self._authorize(True)
                     reply = self._call(method, path, **options)
@@ -173,6 +183,8 @@ class Session:
                 allow_redirects=False,
                 **options,
             )
+            if own:
+                self.clock = _date(reply) or self.clock
             if reply.status_code not in _REDIRECTS or "Location" not in reply.headers:
                 return reply
             url, options["params"] = self._followed(method, url, reply), None
@@ -233,14 +245,19 @@ class _NotWhole(Exception):
 def _parsed(reply: requests.Response, path: str) -> Any:  # noqa: ANN401 - JSON is anything
     if reply.status_code == requests.codes.not_modified:
         return None
-    if "html" in reply.headers.get("Content-Type", ""):
-        what = f"a web page instead of data from {_shown(path)}"
-        raise _NotWhole(what)
     try:
-        return json.loads(reply.content)
+        return json.loads(_no_page(reply, path).content)
     except ValueError as error:
         what = "broken JSON"
         raise _NotWhole(what) from error
+
+
+def _no_page(reply: requests.Response, path: str) -> requests.Response:
+    """Refuse what a captive portal or a proxy puts in the place of data."""
+    if "html" in reply.headers.get("Content-Type", "") and reply.ok:
+        what = f"a web page instead of data from {_shown(path)}"
+        raise _NotWhole(what)
+    return reply
 
 
 def _said(reply: requests.Response) -> str:
@@ -255,6 +272,14 @@ def _said(reply: requests.Response) -> str:
         body = body.get("message") or body.get("detail") or next(iter(body.values()), "")
     text = " ".join(str(body).split())
     return f": {text[:200]}" if text else ""
+
+
+def _date(reply: requests.Response) -> datetime | None:
+    """Read the Date header; None where there is none or it is none."""
+    try:
+        return parsedate_to_datetime(reply.headers["Date"])
+    except (KeyError, ValueError):
+        return None
 
 
 def _retry_after(reply: requests.Response, pause: float) -> float:
