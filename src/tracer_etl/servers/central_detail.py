@@ -190,7 +190,8 @@ def _pieces(reply: requests.Response, name: str) -> Iterator[bytes]:
 
 
 def _sealed(system: Row) -> bool:
-    return system.get("status") == "notDecrypted"
+    """Tell whether a submission is encrypted; its files may still be on their way."""
+    return bool(system.get("status"))
 
 
 def _is_sealed(xml: bytes) -> bool:

@@ -85,13 +85,19 @@ class CentralForm:
         return self._layouts[label]
 
     def fields(self, label: str) -> list[dict[str, Any]]:
-        """Give the fields of a version as the server lists them."""
+        """Give the fields of a version: `path` is the form's own, `name` the one OData made of it."""
         if label not in self._fields:
-            listed = self.session.json(f"{self._version(label)}/fields", {"odata": "true"})
-            if not isinstance(listed, list):
-                raise _strange(self.form_id, "fields that are no list")
-            self._fields[label] = listed
+            own, odata = self._listed(label, {}), self._listed(label, {"odata": "true"})
+            if len(own) != len(odata):
+                raise _strange(self.form_id, "two lists of fields that differ")
+            self._fields[label] = [{**f, "name": o["name"]} for f, o in zip(own, odata, strict=True)]
         return self._fields[label]
+
+    def _listed(self, label: str, params: dict[str, str]) -> list[dict[str, Any]]:
+        listed = self.session.json(f"{self._version(label)}/fields", params)
+        if not isinstance(listed, list):
+            raise _strange(self.form_id, "fields that are no list")
+        return listed
 
     def hides(self, current: str, label: str) -> bool:
         """Tell whether the current version has no place for something an older one asked."""

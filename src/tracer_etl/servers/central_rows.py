@@ -18,7 +18,7 @@ _OWN = ("__id", "__system")
 
 @dataclass(slots=True)
 class Node:
-    """A field as `/fields?odata=true` lists it; `children` by the name OData gives them, which may differ."""
+    """A field of a form version; `children` by the name OData gives them, which may differ from their own."""
 
     name: str = ""
     kind: str = "structure"
