@@ -160,7 +160,8 @@ def finish(reply: Reply, call: Call, *, bare: bool = False) -> Reply:
     if call.openrosa and not bare:
         headers.update(OPENROSA_HEADERS)
     reply.headers = {**headers, **reply.headers}
-    if isinstance(reply.body, bytes) and "ETag" not in reply.headers:
+    moved = reply.status == 301  # noqa: PLR2004 - HTTP's number
+    if isinstance(reply.body, bytes) and "ETag" not in reply.headers and not moved:
         reply.headers["ETag"] = weak_tag(reply.body)
     tag = reply.headers.get("ETag", "")
     ok = reading and reply.status == 200  # noqa: PLR2004 - HTTP's number

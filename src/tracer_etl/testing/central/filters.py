@@ -68,9 +68,10 @@ def read_filter(text: str, columns: Mapping[str, Column]) -> Filter:
     Raises:
         Problem: 400.18 syntax, 501.4 a feature, 501.5 a field, 500 or 400.11 a value of another type.
     """
-    reader = _Reader(text, columns)
-    test = reader.either()
-    reader.must_end()
+    for dry in (True, False):  # Central parses all of it before it looks at names and values
+        reader = _Reader(text, columns, dry=dry)
+        test = reader.either()
+        reader.must_end()
     return Filter(test, frozenset(reader.names))
 
 
@@ -93,8 +94,8 @@ _UNKNOWN = "The given OData filter expression references fields not supported by
 
 
 class _Reader:
-    def __init__(self, text: str, columns: Mapping[str, Column]) -> None:
-        self.text, self.columns, self.names = text, columns, set[str]()
+    def __init__(self, text: str, columns: Mapping[str, Column], *, dry: bool) -> None:
+        self.text, self.columns, self.names, self.dry = text, columns, set[str](), dry
         self.position, self.at = 0, 0
         self.tokens: list[_Token] = []
         while match := _TOKEN.match(text, self.at):
@@ -125,7 +126,30 @@ class _Reader:
             if not self.mark(")"):
                 raise self.syntax()
             return grouped
+        if self.dry and self.is_call():
+            return lambda _: None
         return self.comparison()
+
+    def is_call(self) -> bool:
+        """Take a call that stands alone, such as contains(__id,'a')."""
+        start = self.position
+        self.operand()
+        following = self.peek()
+        called = self.tokens[start].text not in _FUNCTIONS and self.tokens[self.position - 1].text == ")"
+        if called and (following is None or following.text in ("and", "or", ")")):
+            return True
+        self.position = start
+        return False
+
+    def skipped_call(self) -> _Operand:
+        """Pass over the arguments of a call."""
+        depth = 0
+        while token := self.peek():
+            self.position += 1
+            depth += (token.text == "(") - (token.text == ")")
+            if depth == 0:
+                return _Operand("null")
+        raise self.syntax()
 
     def comparison(self) -> Callable[[Any], Truth]:
         left = self.operand()
@@ -133,7 +157,8 @@ class _Reader:
         if token is None or token.text not in _OPERATORS:
             raise self.syntax()
         self.position += 1
-        return _compare(token.text, left, self.operand())
+        right = self.operand()
+        return (lambda _: None) if self.dry else _compare(token.text, left, right)
 
     def operand(self) -> _Operand:
         token = self.peek()
@@ -148,8 +173,8 @@ class _Reader:
     def named(self, token: _Token) -> _Operand:
         following = self.peek()
         if following and following.text == "(" and following.start == token.end:
-            return self.call(token)
-        if token.text == "null":
+            return self.skipped_call() if self.dry else self.call(token)
+        if self.dry or token.text == "null":
             return _Operand("null")
         name = token.text.removeprefix("$root/Submissions/")
         column = self.columns.get(token.text)
