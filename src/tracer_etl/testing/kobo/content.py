@@ -28,7 +28,7 @@ def read_workbook(path: Path, random: random.Random) -> tuple[str, Json]:
     """Read a workbook: its title and its content; every `$kuid` is new, as at every real import.
 
     Raises:
-        ValueError: not an .xlsx workbook, or without a survey sheet.
+        ValueError: neither .xlsx nor .md, or without a survey sheet.
     """
     sheets = {name: list(_rows(cells)) for name, cells in _sheets(path).items()}
     if "survey" not in sheets:
@@ -112,15 +112,29 @@ def _seconds(moment: datetime) -> str:
 
 
 def _sheets(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    if path.suffix.lower() == ".md":
+        return _markdown(path.read_text(encoding="utf-8"))
     from openpyxl import load_workbook
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
         book = load_workbook(path, data_only=True)
     except (InvalidFileException, KeyError, OSError) as error:
-        message = f"{path.name} is no .xlsx workbook"
+        message = f"{path.name} is neither an .xlsx workbook nor a Markdown form"
         raise ValueError(message) from error
     return {sheet.title.strip().lower(): list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets}
+
+
+def _markdown(text: str) -> dict[str, list[tuple[object, ...]]]:
+    """Take pyxform's Markdown tables apart: a first cell that is filled names a sheet."""
+    sheets: dict[str, list[tuple[object, ...]]] = {}
+    for line in (line for line in text.splitlines() if line.lstrip().startswith("|")):
+        cells = [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
+        if cells[0]:
+            sheets[cells[0].lower()] = []
+        elif sheets and any(cells):
+            list(sheets.values())[-1].append(tuple(cell or None for cell in cells[1:]))
+    return sheets
 
 
 def _rows(cells: list[tuple[object, ...]]) -> Iterator[Json]:

@@ -26,7 +26,7 @@ def add_version(
 
     Raises:
         FormError: the workbook does not compile.
-        ValueError: it is not an .xlsx workbook.
+        ValueError: it is neither .xlsx nor .md.
     """
     form = read_form(workbook)
     title, content = read_workbook(workbook, world.random)

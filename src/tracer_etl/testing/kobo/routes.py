@@ -6,7 +6,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracer_etl.testing.kobo import account, assets, data, files, history
+from tracer_etl.testing.kobo import (
+    account,
+    assets,
+    data,
+    exports,
+    files,
+    history,
+    manage,
+    openrosa,
+    paired,
+    review,
+)
 from tracer_etl.testing.kobo.call import Answer, browsable, page
 from tracer_etl.testing.loopback import Reply
 
@@ -29,38 +40,75 @@ class Route:
 
 
 def _route(path: str, allow: str, *, vary: str = "", **handlers: Callable[[Call], Reply]) -> Route:
-    pattern = re.sub(r"<(\w+)>", r"(?P<\1>[\\w:-]+)", path.rstrip("/"))
+    """Make a route of the API: with a slash or a format at its end."""
     suffix = r"(?:/|\.(?P<format>json|xml|geojson|csv|xls|xlsx))"
-    methods = f"{allow}, HEAD, OPTIONS" if "GET" in allow or "POST" in allow else f"{allow}, OPTIONS"
-    return Route(re.compile(pattern + suffix), handlers, methods, vary or f"Accept, {_NESTED}")
+    pattern = re.sub(r"<(\w+)>", r"(?P<\1>[\\w:-]+)", path.rstrip("/")) + suffix
+    other = "HEAD, OPTIONS" if "GET" in allow else "OPTIONS"
+    return Route(re.compile(pattern), handlers, f"{allow}, {other}", vary or f"Accept, {_NESTED}")
+
+
+def _phone(
+    path: str, allow: str = "GET", vary: str = openrosa.VARY, **handlers: Callable[[Call], Reply]
+) -> Route:
+    """Make a route that phones use: as it is, optionally below a user's name."""
+    pattern = re.sub(r"<(\w+)>", r"(?P<\1>[\\w:-]+)", path)
+    return Route(re.compile(r"(?:/[\w.-]+)?" + pattern), handlers, f"{allow}, HEAD, OPTIONS", vary)
 
 
 _ASSET = "/api/v2/assets/<asset>/"
+_DATA = f"{_ASSET}data/"
 ROUTES = (
     _route("/me/", "GET, PATCH, DELETE", GET=account.me),
     _route("/token/", "GET, POST, DELETE", GET=account.token),
+    _route("/api/v2/imports/", "GET, POST", POST=manage.import_workbook),
+    _route("/api/v2/imports/<import>/", "GET", GET=manage.import_state),
     _route("/api/v2/assets/", "GET, POST", GET=assets.assets),
-    _route(_ASSET, "GET, PUT, PATCH, DELETE", GET=assets.asset),
+    _route(_ASSET, "GET, PUT, PATCH, DELETE", GET=assets.asset, PATCH=manage.change_asset),
     _route(f"{_ASSET}content/", "GET", GET=assets.content),
     _route(f"{_ASSET}versions/", "GET, POST", GET=assets.versions),
     _route(f"{_ASSET}versions/<version>/", "GET, PUT, PATCH, DELETE", GET=assets.version),
+    _route(
+        f"{_ASSET}deployment/", "GET, POST, PATCH",
+        GET=manage.deployment, POST=manage.deploy, PATCH=manage.redeploy,
+    ),
+    _route(f"{_ASSET}permission-assignments/", "GET, POST", GET=manage.assignments, POST=manage.assign),
+    _route(f"{_ASSET}permission-assignments/<assignment>/", "GET, PATCH, DELETE", DELETE=manage.unassign),
+    _route(f"{_ASSET}hooks/", "GET, POST", GET=manage.hooks),
     _route(f"{_ASSET}files/", "GET, POST", GET=files.media, POST=files.upload),
     _route(f"{_ASSET}files/<file>/", "GET, DELETE", GET=files.one, DELETE=files.delete),
     _route(f"{_ASSET}files/<file>/content/", "GET", GET=files.content),
     _route(f"{_ASSET}history/actions/", "GET", GET=history.actions),
     _route(f"{_ASSET}history/", "GET", GET=history.history),
     _route(f"{_ASSET}counts/", "GET", GET=data.counts),
-    _route(f"{_ASSET}data/", "GET", GET=data.rows),
-    _route(f"{_ASSET}data/<row>/", "GET, DELETE", GET=data.row),
+    _route(f"{_ASSET}attachments/<attachment>/", "DELETE", DELETE=review.delete_attachment),
+    _route(f"{_ASSET}paired-data/", "GET, POST", GET=paired.paired, POST=paired.pair),
+    _route(f"{_ASSET}paired-data/<pairing>/external/", "GET", vary=_NESTED, GET=paired.external),
+    _route(f"{_ASSET}exports/", "GET, POST", GET=exports.exports, POST=exports.create),
+    _route(f"{_ASSET}exports/<export>/", "GET, PUT, PATCH, DELETE", GET=exports.export),
+    _route(f"{_ASSET}export-settings/", "GET, POST", GET=exports.settings, POST=exports.save),
+    _route(f"{_ASSET}export-settings/<settings>/", "GET, PUT, PATCH, DELETE", GET=exports.setting),
+    _route(f"{_ASSET}export-settings/<settings>/data/", "GET", GET=exports.synchronous),
+    _route(_DATA, "GET", GET=data.rows),
+    _route(f"{_DATA}bulk/", "PATCH, DELETE", vary=_NESTED, PATCH=review.bulk_edit, DELETE=review.bulk_delete),
     _route(
-        f"{_ASSET}data/<row>/validation_status/",
-        "GET, PATCH, DELETE",
-        vary=_NESTED,
-        GET=data.validation_status,
+        f"{_DATA}validation_statuses/", "PATCH, DELETE", vary=_NESTED,
+        PATCH=review.set_statuses, DELETE=review.clear_statuses,
     ),
-    _route(f"{_ASSET}data/<row>/attachments/", "GET", vary=_NESTED, GET=data.attachment_by_xpath),
-    _route(f"{_ASSET}data/<row>/attachments/<attachment>/", "GET", vary=_NESTED, GET=data.attachment),
-)
+    _route(f"{_DATA}<row>/", "GET, DELETE", GET=data.row, DELETE=review.delete),
+    _route(
+        f"{_DATA}<row>/validation_status/", "GET, PATCH, DELETE", vary=_NESTED,
+        GET=data.validation_status, PATCH=review.set_status, DELETE=review.clear_status,
+    ),
+    _route(f"{_DATA}<row>/duplicate/", "POST", vary=_NESTED, POST=review.duplicate),
+    _route(f"{_DATA}<row>/attachments/", "GET", vary=_NESTED, GET=data.attachment_by_xpath),
+    _route(f"{_DATA}<row>/attachments/<attachment>/", "GET", vary=_NESTED, GET=data.attachment),
+    _phone("/submission", "POST", f"Accept, {openrosa.VARY}", POST=openrosa.submission, GET=openrosa.submission),
+    _phone("/formList", GET=openrosa.form_list),
+    _phone("/forms/<number>/form.xml", GET=openrosa.form),
+    _phone("/xformsManifest/<number>", GET=openrosa.manifest),
+    _phone(r"/xformsMedia/<number>/<media>\.\w+", GET=openrosa.media),
+    _phone("/view/submissionList", vary=f"Accept, {openrosa.VARY}", GET=openrosa.id_chunk),
+)  # fmt: skip
 
 
 def answer(call: Call, given: Reply | None = None) -> Reply:
@@ -99,7 +147,7 @@ def _dispatch(call: Call, route: Route | None) -> Reply:
     if re.match(r"/api/v1(/|$)|/(assets|exports)/", path):
         return _gone()
     if route is None:
-        return _elsewhere(call)
+        return exports.download(call) if path.startswith("/private-media/") else _elsewhere(call)
     handler = route.handlers.get("GET" if method == "HEAD" else method)
     if handler is None:
         return call.detail(f'Method "{method}" not allowed.', 405)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tracer_etl.form import Form
 
@@ -268,6 +268,12 @@ class World:
         self.users[name] = user
         return user
 
+    @staticmethod
+    def implied(permissions: Iterable[str]) -> set[str]:
+        """Give permissions with all that come with them."""
+        given = set(permissions)
+        return given.union(*(_IMPLIED.get(name, set()) for name in given))
+
     def grant(self, user: User | None, asset: Asset) -> Grant:
         """Give what a user may do with a project, implied permissions included."""
         if user is None:
@@ -275,7 +281,7 @@ class World:
         if user.name == asset.owner:
             return Grant(OWNED)
         given = asset.grants.get(user.name, user.grant)
-        implied = set(given.permissions).union(*(_IMPLIED.get(p, set()) for p in given.permissions))
+        implied = self.implied(given.permissions)
         if given.partial:
             implied.add("partial_submissions")
         return Grant(frozenset(implied), given.rows, given.filters)
