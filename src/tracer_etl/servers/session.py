@@ -291,11 +291,12 @@ def _retry_after(reply: requests.Response, pause: float) -> float:
 def _shown(path: str) -> str:
     """Write a path for people: without query, host, or the token an app user's path carries.
 
-    >>> _shown("/v1/key/Secret/projects/1/formList?x=1")
-    '/v1/key/.../projects/1/formList'
+    >>> _shown("/v1/key/Secret/projects/1/formList?x=1"), _shown("/v1/sessions/Secret")
+    ('/v1/key/.../projects/1/formList', '/v1/sessions/...')
     """
     parts = urlsplit(path).path.split("/")
-    hidden = [("..." if before == "key" else part) for before, part in zip(["", *parts], parts, strict=False)]
+    pairs = zip(["", *parts], parts, strict=False)
+    hidden = ["..." if before in ("key", "sessions") else part for before, part in pairs]
     return "/".join(hidden)
 
 
