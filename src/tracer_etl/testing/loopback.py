@@ -116,6 +116,11 @@ class Loopback:
         with self.lock:
             self._actions.append((match, action))
 
+    def forget_actions(self) -> None:
+        """Drop the actions that have not run yet."""
+        with self.lock:
+            self._actions.clear()
+
     def answer(self, request: Request, line: str) -> tuple[Reply, Fault | None]:
         """Answer a request, or misbehave as told."""
         with self.lock:
