@@ -205,10 +205,11 @@ class Session:
     def _fault(self, reply: requests.Response, path: str, attempt: int) -> str:
         """Name what a failed answer says; raise where a repetition cannot help."""
         status, said = reply.status_code, _said(reply)
-        if status in _OVERLOADED or (status >= requests.codes.server_error and attempt == 0):
+        broken = status >= requests.codes.server_error and status != requests.codes.not_implemented
+        if status in _OVERLOADED or (broken and attempt == 0):
             return f"status {status}"
         where = f"{self.host} {_shown(path)}"
-        if status >= requests.codes.server_error:
+        if broken:
             remedy = "tell the server's administrator"
             raise Unavailable(f"status {status} twice{said}", where=where, remedy=remedy)
         what, remedy = _REFUSALS.get(status, (f"status {status}", "see the server's own words"))
