@@ -1,0 +1,106 @@
+"""A case list on its way: from its source, checked and shared out, to every place it belongs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from tracer_etl.errors import StudyError
+from tracer_etl.fieldwork import cases as lists
+from tracer_etl.form import read_form
+from tracer_etl.servers import connecting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tracer_etl.fieldwork.cases import Case, Changes, Target
+    from tracer_etl.questions import Form
+    from tracer_etl.records import Source
+    from tracer_etl.servers.central import CentralSource
+    from tracer_etl.servers.kobo import KoboSource
+    from tracer_etl.study import CaseList, Study
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A list and one place it goes to: what would change there, and what a person should know."""
+
+    case_list: CaseList
+    target: Target
+    cases: Mapping[str, Case]
+    changes: Changes
+    remarks: tuple[str, ...]
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether there is nothing to do."""
+        gone = self.changes.gone if not self.target.keeps_gone else ()
+        return not (self.changes.new or self.changes.changed or gone)
+
+    def apply(self, *, accept_deletions: bool) -> list[str]:
+        """Do it.
+
+        Raises:
+            Refused: more than a fifth of the cases would vanish, and nobody said that this is right.
+        """
+        if not self.target.keeps_gone and not accept_deletions:
+            lists.refuse_loss(self.case_list, self.changes)
+        return [] if self.idle else self.target.apply(self.cases, self.changes)
+
+
+def prepare(study: Study, names: Sequence[str] = (), source: Source | None = None) -> Iterator[Delivery]:
+    """Read, check and compare the lists, by default all; nothing is changed anywhere.
+
+    Raises:
+        StudyError: no such list, or one that must not travel as it is.
+        ServerError: the server does not let this account look.
+    """
+    chosen = _chosen(study, names)
+    opened = source or connecting.source(study)
+    forms = {form.form_id: read_form(form.workbook, study.media) for form in study.forms}
+    for case_list in chosen:
+        yield from _prepared(study, case_list, opened, forms)
+
+
+def _chosen(study: Study, names: Sequence[str]) -> list[CaseList]:
+    known = [one.name for one in study.case_lists]
+    for name in names:
+        if name not in known:
+            remedy = f"choose of {', '.join(known)}" if known else "add a [[case_list]] to study.toml"
+            raise StudyError(f"no case list {name!r}", where="--list", remedy=remedy)
+    return [one for one in study.case_lists if not names or one.name in names]
+
+
+def _prepared(
+    study: Study, case_list: CaseList, source: Source, forms: Mapping[str, Form]
+) -> Iterator[Delivery]:
+    study.chosen(case_list.forms)
+    read = lists.read_cases(study, case_list)
+    lists.check_privacy(study, case_list, list(forms.values()))
+    targets = _targets(study, case_list, source)
+    entities = any(target.place.startswith("entity list") for target in targets)
+    for form_id in case_list.forms:
+        lists.check_form(case_list, forms[form_id], entities=entities)
+    standing = [target.standing() for target in targets]
+    cases, remarks = lists.share_out(case_list, read, standing[0])
+    for target, there in zip(targets, standing, strict=True):
+        yield Delivery(case_list, target, cases, lists.compare(cases, there), tuple(remarks))
+
+
+def _targets(study: Study, case_list: CaseList, source: Source) -> list[Target]:
+    match connecting.settings(study)["kind"]:
+        case "central":
+            from tracer_etl.fieldwork.cases_central import target
+
+            central = cast("CentralSource", source)
+            return [target(central.session, central.project, study, case_list)]
+        case "kobo":
+            from tracer_etl.fieldwork.cases_kobo import FormMedia
+
+            kobo = cast("KoboSource", source)
+            return [
+                FormMedia(kobo.session, kobo.asset_of(form), form, study, case_list)
+                for form in case_list.forms
+            ]
+        case _:
+            return [lists.LocalFile(study, case_list)]
