@@ -11,12 +11,12 @@ import zstandard
 from tracer_etl.landing import Landing
 from tracer_etl.servers import Options, kobo
 from tracer_etl.servers.session import Patience
-from tracer_etl.testing import FakeKobo
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tracer_etl.landing import Landed
+    from tracer_etl.testing import FakeKobo
 
 FORM = """
 | survey   |                         |         |             |          |          |                      |

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from tracer_etl.errors import Changed, Refused
 from tracer_etl.records import Proof, Tombstone
 from tracer_etl.servers import kobo_rows
-from tracer_etl.servers.kobo_files import Files, media_paths
+from tracer_etl.servers.kobo_files import Files
 from tracer_etl.servers.kobo_listing import Listing, Standing, digest_of, hours_between
 from tracer_etl.servers.kobo_marks import Tail, earlier, history_mark
 from tracer_etl.servers.kobo_rows import SWEPT_FIELDS, Row, covers, number_of, stamp_of
+from tracer_etl.servers.kobo_versions import Versions, learn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -74,13 +75,15 @@ class KoboPull:
             Changed: the answers contradict each other, or too much vanished at once.
         """
         self._standing = self._ask()
-        self._learn_paths(self._standing.content, *self._before.get("media_paths", ()))
         self._learn_restriction()
+        learned = learn(self.listing, self._standing, self.form_id, self.memory.versions, self._before)
+        self.versions = learned.new
+        self.files.paths.update(learned.paths)
         window = self._window()
         yield from self._new_rows()
         yield from self._named_by_history()
         yield from self._reconcile()
-        self._conclude(window)
+        self._conclude(window, learned)
 
     # -- who asks, and for what
 
@@ -101,9 +104,6 @@ class KoboPull:
         if not (standing.sees_all or standing.sees_some):
             raise self._refusal("this account may not see submissions", "ask for the right view_submissions")
         return standing
-
-    def _learn_paths(self, content: Row, *more: str) -> None:
-        self.files.paths.update(media_paths(content), more)
 
     def _learn_restriction(self) -> None:
         """Take notice of an account that sees some rows only.
@@ -316,10 +316,12 @@ class KoboPull:
         since = earlier(self.listing.newest_entry(), self.options.overlap_minutes)
         return history_mark(self.listing.history(since), since, self.options.overlap_minutes)
 
-    def _conclude(self, window: dict[str, str]) -> None:
+    def _conclude(self, window: dict[str, str], learned: Versions) -> None:
         if not self._standing.active:
             self._remarks.append("the project is archived: it takes no new submissions")
-        remarks = (*self._remarks, *self.files.remarks)
+        if self._standing.draft != self._standing.deployed:
+            self._remarks.append("the project has changes that are not deployed")
+        remarks = (*self._remarks, *self.files.remarks, *learned.remarks())
         self.proof = Proof(
             self._expected(),
             self._landed(),
@@ -338,6 +340,7 @@ class KoboPull:
             "media": self.options.media,
             "key": self.files.key is not None,
             "media_paths": sorted(self.files.paths),
+            "refused": dict(learned.refused),
             "unlisted": self._unlisted,
             **({"history": window} if window else {}),
         }
