@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape, quoteattr
+
+import requests
 
 if TYPE_CHECKING:
     from tracer_etl.testing.central import FakeCentral
@@ -226,3 +229,102 @@ def _change(server: FakeCentral, when: str, key: str, tree: dict[str, Any], syst
     if system["deletedAt"]:
         _at(server, when)
         server.delete(FORM, key)
+
+
+# -- asking a fake
+
+_UNCOMPARED = {"date", "server", "content-length", "etag", "set-cookie", "connection", "location"}
+
+
+def log_in(server: FakeCentral, email: str = "", password: str = "") -> dict[str, str]:
+    given = {"email": email or server.admin[0], "password": password or server.admin[1]}
+    token = requests.post(f"{server.url}/v1/sessions", json=given, timeout=10).json()["token"]
+    return {"Authorization": f"Bearer {token}"}
+
+
+TOKEN = "<app-user-token>"  # noqa: S105 - what stands in the recordings
+AGENT = "python-requests/2.34.2"
+
+
+def replay(server: FakeCentral, recorded: Recorded, **headers: str) -> requests.Response:
+    """Send the recorded call; credentials are those of the fake."""
+    sent = {**recorded.sent, "Accept-Encoding": "identity", "User-Agent": AGENT}
+    given = sent.get("Authorization", "")
+    if "<session-token>" in given and "-401-" not in recorded.name:
+        sent["Authorization"] = log_in(server)["Authorization"]
+    elif "<base64" in given:
+        good = (server.admin[0], "wrong" if "wrong" in recorded.name else server.admin[1])
+        sent["Authorization"] = requests.auth._basic_auth_str(*good)
+    sent = {name: value for name, value in sent.items() if name not in ("Content-Length", "If-None-Match")}
+    target = recorded.target
+    if TOKEN in target:
+        name = "enum-01" if "285" not in recorded.name else "gone"
+        target = target.replace(TOKEN, server.state.people.named(name).token or "revoked")
+    return requests.request(
+        recorded.method,
+        server.url + target,
+        data=recorded.sent_body.replace(b"<password>", server.admin[1].encode()) or None,
+        headers={**sent, **headers},
+        timeout=20,
+        allow_redirects=False,
+    )
+
+
+def headers_of(given: Any) -> dict[str, str]:
+    return {name.lower(): value for name, value in given.items() if name.lower() not in _UNCOMPARED}
+
+
+def shape(value: Any) -> Any:
+    """Give the key sets of JSON: a list shows what any of its members shows."""
+    if isinstance(value, dict):
+        return {key: shape(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        merged: dict[str, Any] = {}
+        for inner in value:
+            if isinstance(inner, dict):
+                merged.update(shape(inner))
+        return [merged] if merged else []
+    return None
+
+
+def keys_of(value: Any) -> set[str]:
+    """Flatten a shape to the paths of its keys."""
+    if isinstance(value, dict):
+        return {
+            path for key, inner in value.items() for path in ({key} | {f"{key}/{p}" for p in keys_of(inner)})
+        }
+    if isinstance(value, list):
+        return {path for inner in value for path in keys_of(inner)}
+    return set()
+
+
+def same_frame(answer: requests.Response, recorded: Recorded) -> None:
+    assert answer.status_code == recorded.status
+    assert headers_of(answer.headers) == headers_of(recorded.headers)
+    wanted = recorded.headers.get("ETag", "")
+    assert re.sub(r"[0-9a-f]{32}|[0-9a-f]+-.{27}", "*", answer.headers.get("ETag", "")) == re.sub(
+        r"[0-9a-f]{32}|[0-9a-f]+-.{27}", "*", wanted
+    )
+
+
+def calmed(text: str) -> str:
+    """Take out what differs from run to run: times, tokens, made-up ids, digests of growing files."""
+    text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "<time>", text)
+    text = re.sub(r'"(token|csrf)": ?"[^"]*"', r'"\1":"<token>"', text)
+    text = re.sub(r'"acteeId": ?"[^"]*"', '"acteeId":"<id>"', text)
+    text = re.sub(r'"instanceId":"[0-9a-f-]{36}"', '"instanceId":"<made>"', text)
+    text = re.sub(r'"(submissionId|submissionDefId|entityId|entityDefId|id)": ?\d+', r'"\1":0', text)
+    text = re.sub(r"/key/[^/]+/", "/key/<token>/", text)
+    return re.sub(r"md5:[0-9a-f]{32}", "md5:<digest>", text)
+
+
+def sent_xml(name: str) -> bytes:
+    """Give the submission in a recorded multipart body or REST call."""
+    body = Recorded.read(name).sent_body
+    return re.search(rb"(?:<\?xml[^>]*\?>)?<data.*</data>", body, re.DOTALL)[0]
+
+
+def first_version(key: str, foto: str = "") -> bytes:
+    return (
+        f'<data id="{FORM}" version="1"><foto>{foto}</foto><meta><instanceID>{key}</instanceID></meta></data>'
+    ).encode()

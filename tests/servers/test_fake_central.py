@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
 import pytest
-import requests
 
-from central_recordings import RECORDINGS, Recorded, rebuild
+from central_recordings import RECORDINGS, Recorded, keys_of, rebuild, replay, same_frame, shape
 from tracer_etl.testing.central import FakeCentral
 
 pytestmark = pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recordings are not here")
@@ -52,8 +48,6 @@ SHAPED = """
     243-rest-xml 246-rest-version-xml 261-audits-delete 264-audits-start 270-geojson
 """.split()
 
-_UNCOMPARED = {"date", "server", "content-length", "etag", "set-cookie", "connection", "location"}
-
 
 @pytest.fixture(scope="module")
 def central():
@@ -62,77 +56,11 @@ def central():
         yield server
 
 
-def log_in(server: FakeCentral, email: str = "", password: str = "") -> dict[str, str]:
-    given = {"email": email or server.admin[0], "password": password or server.admin[1]}
-    token = requests.post(f"{server.url}/v1/sessions", json=given, timeout=10).json()["token"]
-    return {"Authorization": f"Bearer {token}"}
-
-
 @pytest.fixture(scope="module")
 def earlier():
     with FakeCentral() as server:
         rebuild(server, until="2026-11-24T05:37")
         yield server
-
-
-def replay(server: FakeCentral, recorded: Recorded, **headers: str) -> requests.Response:
-    """Send the recorded call; credentials are those of the fake."""
-    sent = {**recorded.sent, "Accept-Encoding": "identity"}
-    given = sent.get("Authorization", "")
-    if "<session-token>" in given and "-401-" not in recorded.name:
-        sent["Authorization"] = log_in(server)["Authorization"]
-    elif "<base64" in given:
-        good = (server.admin[0], "wrong" if "wrong" in recorded.name else server.admin[1])
-        sent["Authorization"] = requests.auth._basic_auth_str(*good)
-    sent = {name: value for name, value in sent.items() if name not in ("Content-Length", "If-None-Match")}
-    target = recorded.target
-    if "<app-user-token>" in target:
-        target = target.replace("<app-user-token>", server.state.people.named("enum-01").token)
-    return requests.request(
-        recorded.method,
-        server.url + target,
-        data=recorded.sent_body or None,
-        headers={**sent, **headers},
-        timeout=20,
-        allow_redirects=False,
-    )
-
-
-def headers_of(given: Any) -> dict[str, str]:
-    return {name.lower(): value for name, value in given.items() if name.lower() not in _UNCOMPARED}
-
-
-def shape(value: Any) -> Any:
-    """Give the key sets of JSON: a list shows what any of its members shows."""
-    if isinstance(value, dict):
-        return {key: shape(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        merged: dict[str, Any] = {}
-        for inner in value:
-            if isinstance(inner, dict):
-                merged.update(shape(inner))
-        return [merged] if merged else []
-    return None
-
-
-def keys_of(value: Any) -> set[str]:
-    """Flatten a shape to the paths of its keys."""
-    if isinstance(value, dict):
-        return {
-            path for key, inner in value.items() for path in ({key} | {f"{key}/{p}" for p in keys_of(inner)})
-        }
-    if isinstance(value, list):
-        return {path for inner in value for path in keys_of(inner)}
-    return set()
-
-
-def same_frame(answer: requests.Response, recorded: Recorded) -> None:
-    assert answer.status_code == recorded.status
-    assert headers_of(answer.headers) == headers_of(recorded.headers)
-    wanted = recorded.headers.get("ETag", "")
-    assert re.sub(r"[0-9a-f]{32}|[0-9a-f]+-.{27}", "*", answer.headers.get("ETag", "")) == re.sub(
-        r"[0-9a-f]{32}|[0-9a-f]+-.{27}", "*", wanted
-    )
 
 
 def to_the_byte(server: FakeCentral, name: str) -> None:

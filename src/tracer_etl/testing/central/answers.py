@@ -146,7 +146,9 @@ def openrosa_message(message: str, status: int, nature: str = "") -> Reply:
 def refusal(problem: Problem, call: Call) -> Reply:
     """Answer a problem in the language of the path."""
     if call.openrosa:
-        return openrosa_message(problem.message, problem.status, "error")
+        reply = openrosa_message(problem.message, problem.status, "error")
+        reply.headers.update(problem.headers)
+        return reply
     return Reply.of_json(problem.body(), problem.status, **problem.headers)
 
 

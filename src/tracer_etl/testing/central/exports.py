@@ -85,6 +85,7 @@ class Line:
 def zipped(state: State, call: Call) -> Reply:
     """Give all tables, and the files unless attachments=false."""
     form = read_form(state, call)
+    state.log(call.actor, "form.submission.export", form.actee_id, None)
     rows = selection(form, call.request.param("$filter"))
     options = Options.of(call)
     packed = io.BytesIO()
@@ -101,6 +102,7 @@ def zipped(state: State, call: Call) -> Reply:
 def root_only(state: State, call: Call) -> Reply:
     """Give the root table."""
     form = read_form(state, call)
+    state.log(call.actor, "form.submission.export", form.actee_id, None)
     rows = selection(form, call.request.param("$filter"))
     text = write_table(form, rows, (form.current.schema.root,), Options.of(call))
     return _sent(f"{form.xml_id}.csv", "text/csv; charset=utf-8", text, rows)

@@ -279,8 +279,9 @@ def publish(state: State, form: Form, actor: Actor, version: str = "") -> Editio
         draft.version = draft.schema.version = version
     if any(edition.version == draft.version for edition in form.editions):
         message = (
-            f"The version name '{draft.version}' has already been used in this Form. Each version of a "
-            "Form can only be used once."
+            f"You tried to publish the form '{form.xml_id}' with version '{draft.version}', but a published "
+            "form has already existed in this project with those identifiers. Please choose a new name and "
+            "try again. You can re-request with ?version=xyz to have the version changed in-place for you."
         )
         raise Problem(409.6, message, {"xmlFormId": form.xml_id, "version": draft.version})
     first = not form.editions

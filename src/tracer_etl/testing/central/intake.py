@@ -171,16 +171,24 @@ def revise(state: State, form: Form, xml: bytes, files: Files, sender: Sender) -
     """Take an edit: XML with a new instanceID and the current one as deprecatedID.
 
     Raises:
-        Problem: 404.1 nothing to edit, 409.9 not the current version, 409.3 the id exists.
+        Problem: 404.5 nothing to edit, 409.9 not the current version, 409.8 the id exists.
     """
     head = read_head(xml)
     submission = form.by_instance.get(head.deprecated_id)
     if submission is None or submission.deleted_at:
-        raise not_found()
+        message = (
+            "You tried to update an existing submission, but we can't find that submission to update "
+            f"({head.deprecated_id})"
+        )
+        raise Problem(404.5, message, {"deprecatedId": head.deprecated_id})
     if submission.current.instance_id != head.deprecated_id:
         raise stale(head.deprecated_id)
     if head.instance_id in form.by_instance:
-        raise duplicate(form, head.instance_id)
+        message = (
+            "You tried to update a submission, but the instanceID you provided already exists on this "
+            "server. Please try again with a unique instanceID."
+        )
+        raise Problem(409.8, message)
     version = make(state, form, head, xml, sender)
     kept = submission.current.files
     version.files = {name: kept.get(name) for name in version.files}
@@ -234,7 +242,7 @@ def from_device(state: State, form: Form, xml: bytes, files: Files, sender: Send
             "A submission already exists with this ID, but with different XML. Resubmissions to attach "
             "additional multimedia must resubmit an identical xml_submission_file."
         )
-        raise Problem(409.5, message)
+        raise Problem(409.1, message)
     for name, content in files.items():
         if name in version.files:
             store(state, form, known, version, name, content, sender.actor)
@@ -252,22 +260,29 @@ def store(
     """
     if name not in version.files:
         raise not_found()
-    version.files[name] = content
+    old, version.files[name] = version.files[name], content
     state.tick()
     form.touch(submission)
-    details = {"instanceId": submission.key, "submissionDefId": version.number, "name": name}
+    blobs = {"oldBlobId": state.blob(old), "newBlobId": state.blob(content)}
+    details = {
+        "name": name,
+        **{kind: number for kind, number in blobs.items() if number},
+        "instanceId": submission.key,
+        "submissionDefId": version.number,
+    }
     state.log(actor, "submission.attachment.update", form.actee_id, details)
 
 
 def review(
-    state: State, form: Form, submission: Submission, value: str, actor: Actor | None, notes: str | None = None
+    state: State, form: Form, submission: Submission, value: str | None, actor: Actor | None,
+    notes: str | None = None,
 ) -> None:  # fmt: skip
-    """Set the review state; the same state again counts as a change.
+    """Set the review state; the same state again counts as a change, and null is the way back to received.
 
     Raises:
         Problem: 400.8 for a word that is none.
     """
-    if value not in REVIEW_STATES:
+    if value is not None and value not in REVIEW_STATES:
         raise unexpected("state", str(value), "not a recognized state name")
     submission.review_state, submission.updated_at = value, state.tick()
     _event(state, form, submission)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from tracer_etl.testing.central import intake
-from tracer_etl.testing.central.answers import moment, not_found, text_reply, unexpected
+from tracer_etl.testing.central.answers import Problem, moment, not_found, text_reply, unexpected
 from tracer_etl.testing.central.filters import as_time
 from tracer_etl.testing.central.form_files import file_reply
+from tracer_etl.testing.central.forms import listed as listed_form
 from tracer_etl.testing.central.forms import managed
 from tracer_etl.testing.central.odata import read_form, selection
 from tracer_etl.testing.central.people import may
@@ -235,6 +236,12 @@ def put(state: State, call: Call) -> Reply:
     head = intake.read_head(call.request.body)
     if head.form_id != form.xml_id:
         raise unexpected("form id", head.form_id, "did not match the form ID in the URL")
+    if not head.deprecated_id:
+        message = (
+            "This PUT endpoint expects a deprecatedID metadata tag pointing at the current version "
+            "instanceID. I cannot find that tag in your request."
+        )
+        raise Problem(400.19, message)
     if head.deprecated_id != row.current.instance_id:
         raise intake.stale(head.deprecated_id)
     return Reply.of_json(listed(intake.revise(state, form, call.request.body, {}, sender(call))))
@@ -274,7 +281,8 @@ def audits(state: State, call: Call) -> Reply:
             rows = [row for row in rows if getattr(row["loggedAt"], keep)(limit)]
     offset, limit_text = int(call.request.param("offset") or 0), call.request.param("limit")
     rows = rows[offset : offset + int(limit_text)] if limit_text else rows[offset:]
-    return Reply.of_json([_with_actor(state, row, extended=call.extended) for row in rows])
+    shown = [_with_actor(state, row, extended=call.extended) for row in rows]
+    return Reply.of_json([_with_actee(state, row) for row in shown] if call.extended else shown)
 
 
 def _of_action(action: str, wanted: str) -> bool:
@@ -291,6 +299,14 @@ def _with_actor(state: State, row: dict[str, Any], *, extended: bool) -> dict[st
         return row
     actor = next(actor for actor in state.people.actors if actor.number == row["actorId"])
     return {**row, "actor": actor.listed()}
+
+
+def _with_actee(state: State, row: dict[str, Any]) -> dict[str, Any]:
+    for project in state.projects.values():
+        for form in project.forms.values():
+            if form.actee_id == row["acteeId"]:
+                return {**row, "actee": listed_form(form)}
+    return row
 
 
 def submission_audits(state: State, call: Call) -> Reply:

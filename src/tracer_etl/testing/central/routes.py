@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tracer_etl.testing.central import (
+    entity_routes,
     exports,
     form_files,
     forms,
     odata,
+    openrosa,
     people_routes,
     rest,
 )
@@ -29,6 +31,9 @@ _SENT = f"{_FORM}/submissions/(?P<key>[^/]+?)"
 _NAMED = "/attachments/(?P<name>[^/]+)"
 _VERSION = "/versions/(?P<version>[^/]*?)"
 
+_DATASET = f"{_PROJECT}/datasets/(?P<dataset>[^/]+?)"
+_ENTITY = f"{_DATASET}/entities/(?P<key>[^/]+)"
+
 _ROUTES: list[tuple[str, str, Handler]] = [
     ("POST", "/sessions", people_routes.log_in),
     ("DELETE", "/sessions/(?P<token>[^/]+)", people_routes.revoke),
@@ -42,6 +47,29 @@ _ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", f"{_FORM}/assignments/app-user", people_routes.assignments),
     ("POST", f"{_FORM}/assignments/app-user/(?P<actor>[^/]+)", people_routes.assign),
     ("DELETE", f"{_FORM}/assignments/app-user/(?P<actor>[^/]+)", people_routes.unassign),
+    # Collect
+    ("GET", f"{_PROJECT}/formList", openrosa.form_list),
+    ("GET", f"{_FORM}/manifest", openrosa.manifest),
+    ("HEAD", f"{_PROJECT}/submission", openrosa.head),
+    ("POST", f"{_PROJECT}/submission", openrosa.submit),
+    # entities
+    ("GET", f"{_PROJECT}/datasets", entity_routes.list_datasets),
+    ("POST", f"{_PROJECT}/datasets", entity_routes.create_dataset),
+    ("GET", rf"{_DATASET}\.svc", entity_routes.service),
+    ("GET", rf"{_DATASET}\.svc/\$metadata", entity_routes.metadata),
+    ("GET", rf"{_DATASET}\.svc/Entities", entity_routes.odata),
+    ("POST", f"{_DATASET}/properties", entity_routes.create_property),
+    ("GET", f"{_DATASET}/integrity", entity_routes.integrity),
+    ("GET", rf"{_DATASET}/entities\.csv", entity_routes.export),
+    ("GET", f"{_DATASET}/entities", entity_routes.list_entities),
+    ("POST", f"{_DATASET}/entities", entity_routes.post),
+    ("GET", _ENTITY, entity_routes.get_entity),
+    ("PATCH", _ENTITY, entity_routes.patch),
+    ("DELETE", _ENTITY, entity_routes.delete),
+    ("POST", f"{_ENTITY}/restore", entity_routes.restore),
+    ("GET", f"{_ENTITY}/versions", entity_routes.list_versions),
+    ("GET", f"{_ENTITY}/audits", entity_routes.audits),
+    ("GET", _DATASET, entity_routes.get_dataset),
     # OData
     ("GET", rf"{_FORM}\.svc", odata.service),
     ("GET", rf"{_FORM}\.svc/\$metadata", odata.metadata),
@@ -110,8 +138,8 @@ _COMPILED = _compiled(_ROUTES)
 
 def find(method: str, path: str) -> Iterator[tuple[Handler, dict[str, str]]]:
     """Find the handler of a path below /v1, with the parts the route names."""
-    wanted = "GET" if method == "HEAD" else method
+    wanted = ("GET", "HEAD") if method == "HEAD" else (method,)
     for known, pattern, handler in _COMPILED:
-        if known == wanted and (match := pattern.fullmatch(path)):
+        if known in wanted and (match := pattern.fullmatch(path)):
             yield handler, {name: value for name, value in match.groupdict().items() if value is not None}
             return

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from tracer_etl.form import read_form
-from tracer_etl.testing.central import answers, forms, intake, routes
+from tracer_etl.testing.central import answers, entities, forms, intake, routes
 from tracer_etl.testing.central.answers import Call, Problem, moment, not_found, unauthenticated
 from tracer_etl.testing.central.schema import read_schema
 from tracer_etl.testing.central.state import Pending, State, Truth
@@ -34,10 +35,12 @@ class FakeCentral(Loopback):
     behind a proxy whose env.domain differs.
     """
 
-    def __init__(self, domain: str = "https://central.example.org") -> None:
+    def __init__(self, domain: str = "https://central.example.org", *, entities_at_once: bool = True) -> None:
         """Bind a port; the virtual clock stands at 2026-01-05T01:00:00Z."""
         super().__init__()
         self.state = State(domain)
+        if entities_at_once:
+            self.state.feed_entities = partial(entities.process, self.state)
         self.admin = (ADMIN, PASSWORD)
         self.project = 1
         self._admin = self.state.people.add(ADMIN, role="admin", password=PASSWORD)
@@ -73,7 +76,7 @@ class FakeCentral(Loopback):
     def _routed(self, call: Call) -> Reply:
         for handler, parts in routes.find(call.request.method, call.path):
             if call.actor is None and call.path != "/sessions":
-                raise unauthenticated()
+                raise _nobody(call)
             call.parts = parts
             return handler(self.state, call)
         raise not_found()
@@ -216,8 +219,8 @@ class FakeCentral(Loopback):
             row = found.live(key)
             intake.store(self.state, found, row, row.current, name, content, self._admin)
 
-    def review(self, form: str, key: str, state: str) -> None:
-        """Set the review state."""
+    def review(self, form: str, key: str, state: str | None) -> None:
+        """Set the review state; None is received."""
         with self.lock, _refusals():
             found = self.form(form)
             intake.review(self.state, found, found.live(key), state, self._admin)
@@ -240,6 +243,14 @@ class FakeCentral(Loopback):
             found = self.form(form)
             intake.purge(self.state, found, found.by_key[key])
 
+    def work_off(self) -> int:
+        """Do what Central's workers do some seconds later: make entities; gives how many were waiting."""
+        with self.lock:
+            waiting, self.state.backlog = self.state.backlog, []
+            for each in waiting:
+                entities.process(self.state, *each)
+            return len(waiting)
+
     def truth(self, form: str) -> dict[str, Truth]:
         """Give every live submission by its key."""
         with self.lock:
@@ -253,6 +264,14 @@ def _refusals() -> Iterator[None]:
         yield
     except Problem as problem:
         raise ValueError(f"{problem.code}: {problem.message}") from problem
+
+
+def _nobody(call: Call) -> Problem:
+    if not call.openrosa:
+        return unauthenticated()
+    problem = Problem(401.4, "This resource requires authentication.")
+    problem.headers["WWW-Authenticate"] = 'Basic charset="UTF-8"'
+    return problem
 
 
 def _truth(row: Submission) -> Truth:

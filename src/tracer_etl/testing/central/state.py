@@ -243,7 +243,9 @@ class State:
         self.backlog: list[tuple[Form, Submission, Version]] = []
         self.numbers = itertools.count(1)
         self.version_numbers = itertools.count(1)
+        self._blobs: dict[bytes, int] = {}
         self.events = itertools.count(1)
+        self.entity_numbers = itertools.count(1)
         self.feed_entities: Callable[[Form, Submission, Version], None] = self._put_off
         self.add_project("Study")
 
@@ -282,6 +284,12 @@ class State:
         if found is None:
             raise not_found()
         return found
+
+    def blob(self, content: bytes | None) -> int:
+        """Give the number of some content; equal content has one number, none has 0."""
+        if content is None:
+            return 0
+        return self._blobs.setdefault(hashlib.sha256(content).digest(), len(self._blobs) + 1)
 
     def log(
         self,
