@@ -189,14 +189,18 @@ def _credentials(value: str) -> tuple[str, str]:
 
 
 def page(status: int) -> Reply:
-    """Answer with the HTML page of a status."""
+    """Answer with the HTML page of a status; an empty header is one that other answers have."""
     title, text = {
         404: ("Page not found (404)", "This page does not exist on the server."),
         500: ("Server error (500)", "Something went wrong when trying to process your request."),
     }[status]
     body = _HTML_PAGE.format(title=title, text=text).encode()
-    headers = {"Content-Type": "text/html; charset=utf-8", "Vary": "origin, Accept-Language, Cookie"}
-    return Reply(status, body, headers)
+    headers = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Vary": "origin, Accept-Language, Cookie",
+        "Allow": "",
+    }
+    return Reply(status, body, headers if status == 500 else {**headers, "X-Kobonaut": ""})  # noqa: PLR2004
 
 
 def browsable(reply: Reply) -> Reply:

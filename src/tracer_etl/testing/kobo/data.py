@@ -68,7 +68,7 @@ def attachment_by_xpath(call: Call) -> Reply:
     found = visible_row(call)
     xpath = call.request.param("xpath")
     if not xpath:
-        return Reply(404, b"detail", {"Content-Type": "*/*", "Vary": "origin, Accept-Language, Cookie"})
+        return Reply(404, b"detail", {"Content-Type": "*/*", "X-Kobonaut": ""})
     described = json.loads(row_bytes(call.world, call.asset, found))["_attachments"]
     uids = {item["uid"] for item in described if item["question_xpath"] == xpath}
     return _file(call, next((item for item in found.files if item.uid in uids), None))
@@ -146,7 +146,7 @@ def _feature(call: Call, asset: Asset, number: int, item: Submission) -> Json:
     lead = f"{latitude} {longitude} "
     place = next((v for v in held.values() if isinstance(v, str) and v.startswith(lead)), "0 0 0")
     answers = {
-        key: value
+        "audit" if key == "meta/audit" else key: value
         for key, value in held.items()
         if isinstance(value, str)
         and value != place

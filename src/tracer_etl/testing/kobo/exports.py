@@ -73,7 +73,9 @@ def download(call: Call) -> Reply:
     if not kind:
         raise Answer(page(404))
     name = call.request.path.rpartition("/")[2]
-    return Reply(200, body, {"Content-Type": kind, "Content-Disposition": f'inline; filename="{name}"'})
+    vary = {"Vary": "origin, Accept-Language, Cookie"}
+    named = {"Content-Disposition": f'inline; filename="{name}"'}
+    return Reply(200, body, {"Content-Type": kind, **named, **vary})
 
 
 def exports(call: Call) -> Reply:

@@ -74,12 +74,12 @@ def upload(call: Call) -> Reply:
     call.need("change_asset")
     fields, parts = call.form()
     given = "content" if "content" in parts else "base64Encoded"
-    name, mimetype, body = parts["content"] if given == "content" else _encoded(fields)
     metadata = fields.get("metadata") or {}
     stated = json.loads(metadata) if isinstance(metadata, str) else metadata
-    name = stated.get("filename") or name
+    name = stated.get("filename") or (parts["content"][0] if given == "content" else "")
     if any(item.name == name for item in call.asset.files):
         raise Answer(Reply.of_json({given: ["File already exists"]}, 400))
+    mimetype, body = parts["content"][1:] if given == "content" else _encoded(fields)
     item = add(call.world, call.asset, name, mimetype, body)
     item.description = fields.get("description", "default")
     made = described(call, call.asset, item)
@@ -100,7 +100,7 @@ def _found(call: Call) -> MediaFile:
     return found
 
 
-def _encoded(fields: Json) -> tuple[str, str, bytes]:
+def _encoded(fields: Json) -> tuple[str, bytes]:
     head, comma, data = str(fields.get("base64Encoded", "")).partition(",")
     try:
         body = base64.b64decode(data, validate=True)
@@ -109,4 +109,4 @@ def _encoded(fields: Json) -> tuple[str, str, bytes]:
         body = b""
     if not comma:
         raise Answer(Reply.of_json({"base64Encoded": ["Invalid base64 string"]}, 400))
-    return "", head.removeprefix("data:").partition(";")[0], body
+    return head.removeprefix("data:").partition(";")[0], body

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 import re
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
@@ -12,6 +11,7 @@ from tracer_etl.testing.kobo.access import may_see
 from tracer_etl.testing.kobo.call import Answer, page
 from tracer_etl.testing.kobo.content import deployed_xform, version_label
 from tracer_etl.testing.kobo.files import md5
+from tracer_etl.testing.kobo.paired import shared
 from tracer_etl.testing.kobo.rows import head
 from tracer_etl.testing.loopback import Reply
 
@@ -37,7 +37,7 @@ def submission(call: Call) -> Reply:
         return _challenge(call, "<root>", "</root>")
     _, parts = call.form()
     if "xml_submission_file" not in parts:
-        return _refused(400, "No XML submission file provided")
+        return _refused(call, 400, "No XML submission file provided")
     xml = parts.pop("xml_submission_file")[2]
     files = {name: content for name, _, content in parts.values()}
     try:
@@ -45,16 +45,18 @@ def submission(call: Call) -> Reply:
         _may_submit(call, asset, xml)
         _, row, status = change.receive(call.world, asset, xml, files, call.user.name)
     except change.Refusal as refusal:
-        return page(500) if refusal.status == 500 else _refused(refusal.status, str(refusal))  # noqa: PLR2004
+        return page(500) if refusal.status == 500 else _refused(call, refusal.status, str(refusal))  # noqa: PLR2004
     if status == 202:  # noqa: PLR2004
-        return _refused(202, "Duplicate Instance")
+        return _refused(call, 202, "Duplicate Instance")
     return _accepted(call, asset, row)
 
 
 def form_list(call: Call) -> Reply:
     """List the forms the caller may answer."""
     if call.user is None:
-        return _challenge(call, f'<xforms {_LONG}xformsList">', "</xforms>")
+        reply = _challenge(call, f'<xforms {_LONG}xformsList">', "</xforms>")
+        reply.headers["Vary"] = "origin, Accept-Language, Cookie"
+        return reply
     wanted = call.request.param("formID")
     listed = [asset for asset in call.world.assets.values() if asset.active and wanted in ("", asset.uid)]
     forms = "".join(_listed(call, asset) for asset in listed if _may(call, asset, "add_submissions"))
@@ -72,23 +74,21 @@ def manifest(call: Call) -> Reply:
     """List the files a form needs."""
     asset = _numbered(call)
     files = "".join(
-        f"<mediaFile><filename>{escape(item.name)}</filename><hash>{md5(item.content)}</hash>"
-        f"<downloadUrl>{call.world.url}/xformsMedia/{asset.number}/{number}.{item.name.rpartition('.')[2]}"
+        f"<mediaFile><filename>{escape(name)}</filename><hash>{md5(content)}</hash>"
+        f"<downloadUrl>{call.world.url}/xformsMedia/{asset.number}/{number}.{name.rpartition('.')[2]}"
         "</downloadUrl></mediaFile>"
-        for number, item in enumerate(asset.files, 1)
+        for number, (name, _, content) in enumerate(_files(call, asset), 1)
     )
     return _xml(f'{_DECLARED}<manifest {_LONG}xformsManifest">{files}</manifest>')
 
 
 def media(call: Call) -> Reply:
     """Give one of those files."""
-    asset, number = _numbered(call), int(call.args["media"])
-    if not 1 <= number <= len(asset.files):
+    files, number = _files(call, _numbered(call)), int(call.args["media"])
+    if not 1 <= number <= len(files):
         raise Answer(page(404))
-    item = asset.files[number - 1]
-    kind = item.mimetype or mimetypes.guess_type(item.name)[0] or "application/octet-stream"
-    named = {"Content-Disposition": f"attachment; filename={item.name}"}
-    return Reply(200, item.content, {"Content-Type": kind, **named})
+    name, kind, content = files[number - 1]
+    return Reply(200, content, {"Content-Type": kind, "Content-Disposition": f"attachment; filename={name}"})
 
 
 def id_chunk(call: Call) -> Reply:
@@ -122,7 +122,7 @@ def _may_submit(call: Call, asset: Asset, xml: bytes) -> None:
     deprecated = head(xml).deprecated
     old = asset.find(f"uuid:{deprecated}") if deprecated else None
     call.args["asset"] = asset.uid
-    edits = old is None or may_see(call, old, "change_submissions")
+    edits = old is None or old.uuid != deprecated or may_see(call, old, "change_submissions")
     if not (edits if deprecated else _may(call, asset, "add_submissions")):
         raise change.Refusal(403, "Access denied")
 
@@ -143,11 +143,20 @@ def _numbered(call: Call) -> Asset:
     return asset
 
 
+def _files(call: Call, asset: Asset) -> list[tuple[str, str, bytes]]:
+    """Give name, type and content of what a form needs: its media, then its paired data."""
+    own = [(item.name, item.mimetype, item.content) for item in asset.files]
+    pairings = asset.paired.values()
+    return own + [(f"{item['name']}.xml", "text/xml", shared(call.world, item)) for item in pairings]
+
+
 def _listed(call: Call, asset: Asset) -> str:
     version = asset.current or asset.newest
     label, name = version_label(version), escape(asset.name)
     url = call.world.url
-    manifest_url = f"<manifestUrl>{url}/xformsManifest/{asset.number}</manifestUrl>" if asset.files else ""
+    manifest_url = (
+        f"<manifestUrl>{url}/xformsManifest/{asset.number}</manifestUrl>" if _files(call, asset) else ""
+    )
     return (
         f"<xform><formID>{asset.uid}</formID><name>{name}</name>"
         f"<majorMinorVersion>{label}</majorMinorVersion><version>{label}</version>"
@@ -173,22 +182,22 @@ def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")
 
 
-def _refused(status: int, text: str) -> Reply:
+def _refused(call: Call, status: int, text: str) -> Reply:
+    known = {"Location": f"{call.world.url}/submission"} if status in (202, 409) else {}
     return _xml(
         "<?xml version='1.0' encoding='UTF-8' ?>\n"
         '<OpenRosaResponse xmlns="http://openrosa.org/http/response">\n'
         f'        <message nature="">{escape(text)}</message>\n</OpenRosaResponse>',
         status,
+        **known,
     )
 
 
 def _challenge(call: Call, opening: str, closing: str) -> Reply:
     nonce = call.world.uuid().replace("-", "")
-    reply = _xml(f"{_DECLARED}{opening}<detail>{_UNKNOWN}</detail>{closing}", 401)
-    reply.headers["WWW-Authenticate"] = (
-        f'Digest realm="DJANGO", qop="auth", nonce="{nonce}", opaque="{nonce[::-1]}", algorithm="MD5", stale="false"'
-    )
-    return reply
+    body = f"{_DECLARED}{opening}<detail>{_UNKNOWN}</detail>{closing}".encode()
+    asked = f'Digest realm="DJANGO", qop="auth", nonce="{nonce}", opaque="{nonce[::-1]}", algorithm="MD5", stale="false"'
+    return Reply(401, body, {"Content-Type": "text/xml; charset=utf-8", "WWW-Authenticate": asked})
 
 
 def _xml(text: str, status: int = 200, **headers: str) -> Reply:

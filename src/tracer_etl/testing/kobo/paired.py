@@ -12,7 +12,7 @@ from tracer_etl.testing.loopback import Reply
 
 if TYPE_CHECKING:
     from tracer_etl.testing.kobo.call import Call
-    from tracer_etl.testing.kobo.state import Json
+    from tracer_etl.testing.kobo.state import Json, World
 
 
 def paired(call: Call) -> Reply:
@@ -45,15 +45,19 @@ def external(call: Call) -> Reply:
     pairing = call.asset.paired.get(call.args["pairing"])
     if pairing is None:
         raise Answer(call.detail(NOT_FOUND, 404))
+    headers = {"Content-Type": "text/xml; charset=utf-8", "Cache-Control": "private, max-age=300"}
+    return Reply(200, shared(call.world, pairing), headers)
+
+
+def shared(world: World, pairing: Json) -> bytes:
+    """Write the shared answers as XML."""
     out = etree.Element("root")
-    for row in call.world.assets[pairing["source"]].visible():
+    for row in world.assets[pairing["source"]].visible():
         root = parse(row.xml)
         data = etree.Element("data", dict(root.attrib), nsmap=dict(root.nsmap))
         data.extend([child for child in root if local_name(child) in pairing["fields"]])
         out.append(data)
-    body = b'<?xml version="1.0" encoding="utf-8"?>' + etree.tostring(out, encoding="utf-8")
-    headers = {"Content-Type": "text/xml; charset=utf-8", "Cache-Control": "private, max-age=300"}
-    return Reply(200, body, headers)
+    return b'<?xml version="1.0" encoding="utf-8"?>' + etree.tostring(out, encoding="utf-8")
 
 
 def _described(call: Call, pairing: Json) -> Json:

@@ -44,7 +44,8 @@ def _route(path: str, allow: str, *, vary: str = "", **handlers: Callable[[Call]
     suffix = r"(?:/|\.(?P<format>json|xml|geojson|csv|xls|xlsx))"
     pattern = re.sub(r"<(\w+)>", r"(?P<\1>[\\w:-]+)", path.rstrip("/")) + suffix
     other = "HEAD, OPTIONS" if "GET" in allow else "OPTIONS"
-    return Route(re.compile(pattern), handlers, f"{allow}, {other}", vary or f"Accept, {_NESTED}")
+    methods = allow if allow == "DELETE" else f"{allow}, {other}"
+    return Route(re.compile(pattern), handlers, methods, vary or f"Accept, {_NESTED}")
 
 
 def _phone(
@@ -121,14 +122,14 @@ def answer(call: Call, given: Reply | None = None) -> Reply:
     if _wants_html(call, reply):
         reply = browsable(reply)
     shown = {"Content-Language": call.language}
-    if route is not None and "html" not in reply.headers.get("Content-Type", ""):
+    if route is not None:
         shown |= {"Allow": route.allow, "Vary": route.vary}
     shown["Set-Cookie"] = f"django_language={call.language}; Max-Age=604800; Path=/"
     if call.user is not None:
         shown["X-Kobonaut"] = call.user.name
-    reply.headers = {**shown, **reply.headers}
-    if reply.headers.get("Content-Type") == "application/json; charset=utf-8":
+    if reply.headers.get("Content-Type", "").startswith("application/json") and call.format != "geojson":
         reply.headers["Content-Type"] = "application/json"
+    reply.headers = {name: value for name, value in {**shown, **reply.headers}.items() if value}
     return reply
 
 
@@ -160,15 +161,15 @@ def _elsewhere(call: Call) -> Reply:
         from urllib.parse import urlencode
 
         target = f"{path}/?{urlencode(query)}" if query else f"{path}/"
-        vary = "Accept-Language, Cookie, origin"
-        return Reply(301, b"", {"Location": target, "Content-Type": "text/html; charset=utf-8", "Vary": vary})
+        html = {"Content-Type": "text/html; charset=utf-8", "X-Kobonaut": ""}
+        return Reply(301, b"", {"Location": target, "Vary": "Accept-Language, Cookie, origin", **html})
     return page(404)
 
 
 def _gone() -> Reply:
     text = "The V1 API has been removed. Please read the migration article."
     reply = browsable(Reply.of_json({"detail": text}, 410))
-    reply.headers |= {"Allow": "OPTIONS", "Vary": "Accept, origin, Accept-Language"}
+    reply.headers |= {"Allow": "OPTIONS", "Vary": "Accept, origin, Accept-Language", "X-Kobonaut": ""}
     return reply
 
 

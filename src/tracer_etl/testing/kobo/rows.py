@@ -152,6 +152,7 @@ def bad_geopoint(asset: Asset, xml: bytes) -> bool:
 class Shape:
     """Paths of a form, all its versions together, that decide how an XML becomes a row."""
 
+    versions: int
     repeats: frozenset[str]
     media: tuple[str, ...]
     points: tuple[str, ...]
@@ -159,19 +160,21 @@ class Shape:
     @classmethod
     def of(cls, asset: Asset) -> Shape:
         """Give the shape of an asset's form."""
-        key = tuple(version.uid for version in asset.versions)
-        if key not in _SHAPES:
-            forms = [version.form for version in asset.versions]
-            questions = [question for form in forms for question in form.questions]
-            _SHAPES[key] = cls(
-                frozenset("/".join(path) for form in forms for path in form.repeats),
-                tuple(dict.fromkeys("/".join(q.path) for q in questions if q.kind == "media")),
-                tuple(dict.fromkeys("/".join(q.path) for q in questions if q.kind == "geopoint")),
-            )
-        return _SHAPES[key]
+        known: Shape | None = asset.shape
+        if known is None or known.versions != len(asset.versions):
+            known = asset.shape = cls._read(asset)
+        return known
 
-
-_SHAPES: dict[tuple[str, ...], Shape] = {}
+    @classmethod
+    def _read(cls, asset: Asset) -> Shape:
+        forms = [version.form for version in asset.versions]
+        questions = [question for form in forms for question in form.questions]
+        return cls(
+            len(forms),
+            frozenset("/".join(path) for form in forms for path in form.repeats),
+            tuple(dict.fromkeys("/".join(q.path) for q in questions if q.kind == "media")),
+            tuple(dict.fromkeys("/".join(q.path) for q in questions if q.kind == "geopoint")),
+        )
 
 
 def _collect(element: _Element, path: str, repeats: frozenset[str], into: Json) -> None:

@@ -180,7 +180,7 @@ class Asset:
     exports: dict[str, Json] = field(default_factory=dict)
     export_settings: dict[str, Json] = field(default_factory=dict)
     paired: dict[str, Json] = field(default_factory=dict)
-    hooks: dict[str, Json] = field(default_factory=dict)
+    shape: Any = None
 
     @property
     def newest(self) -> Version:
@@ -247,8 +247,8 @@ class World:
         return self.clock
 
     def uid(self, prefix: str) -> str:
-        """Make a uid: a prefix of one to three letters and 22 letters or digits."""
-        return prefix + "".join(self.random.choices(_LETTERS, k=22))
+        """Make a uid: a prefix of one to three letters and 21 letters or digits."""
+        return prefix + "".join(self.random.choices(_LETTERS, k=21))
 
     def uuid(self) -> str:
         """Make a UUID of version 4."""
