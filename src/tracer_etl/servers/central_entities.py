@@ -72,6 +72,4 @@ def _count(session: Session, path: str, condition: str = "") -> int:
 def _remarks(name: str, conflicts: int) -> tuple[str, ...]:
     if not conflicts:
         return ()
-    return (
-        f"{conflicts} entities of {name} are in conflict: two updates began from one state; resolve them",
-    )
+    return (f"entity list {name}: {conflicts} in conflict, two updates began from one state; resolve them",)
