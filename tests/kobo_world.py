@@ -143,6 +143,19 @@ class World:
         return True
 
 
+def bare(data: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what one way of sending may leave out: blanks, and the server's own meta and marks."""
+    kept: dict[str, Any] = {}
+    for name, value in data.items():
+        if isinstance(value, list):
+            members = [member for member in map(bare, value) if member]
+            if members and name not in ("meta/", "formhub/"):
+                kept[name] = members
+        elif value.strip() and name != "__version__":
+            kept[name] = value
+    return kept
+
+
 REVIEWS = {
     "": "",
     "validation_status_approved": "approved",

@@ -180,6 +180,8 @@ class KoboPull:
     def _reconcile(self) -> Iterator[Received | Tombstone]:
         """Compare counts, and sweep until they agree, at most three times."""
         due = self._sweep_is_due()
+        if self.listing.pages > 1:
+            self._standing = self._ask()  # a long listing: much may have happened since the count
         for _ in range(ROUNDS):
             if not due and self._agrees():
                 break
