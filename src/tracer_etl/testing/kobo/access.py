@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
 from tracer_etl.testing.kobo.call import NOT_FOUND, UNDEPLOYED, Answer
-from tracer_etl.testing.kobo.query import fields_of, lower_bound, matches, sort_key
+from tracer_etl.testing.kobo.query import fields_of, listed, lower_bound, matches, only_bound, sort_key
 from tracer_etl.testing.kobo.rows import SYSTEM, row_bytes, system_row
 
 if TYPE_CHECKING:
@@ -43,15 +45,13 @@ def may_see(call: Call, submission: Submission, permission: str = "view_submissi
 
 def chosen(call: Call, query: Json, sort: Json) -> list[int]:
     """Give the `_id`s of the rows the caller may see that answer a query, sorted (default: ascending)."""
-    from bisect import bisect_right
-
     asset = call.asset
-    least, partial = lower_bound(query), call.world.grant(call.user, asset).partial
-    if least is not None:
-        numbers = asset.live[bisect_right(asset.live, least) :]
-    else:
+    partial = call.world.grant(call.user, asset).partial
+    numbers = _candidates(asset, query)
+    if not only_bound(query):
         deep = not fields_of(query) <= set(SYSTEM)
-        numbers = [s.id for s in asset.visible() if matches(_row(call, s, needs_answers=deep), query)]
+        rows = (asset.submissions[number] for number in numbers)
+        numbers = [row.id for row in rows if matches(_row(call, row, needs_answers=deep), query)]
     if partial:
         numbers = [number for number in numbers if may_see(call, asset.submissions[number])]
     return _sorted(call, numbers, sort)
@@ -80,6 +80,19 @@ def visible_row(call: Call) -> Submission:
     return found
 
 
+def _candidates(asset: Asset, query: Json) -> list[int]:
+    """Give a few rows among which all answers to a query are, so that not every row is looked at."""
+    ids = listed(query, "_id")
+    if ids is not None:
+        return sorted({number for number in ids if isinstance(number, int) and asset.is_live(number)})
+    for field in ("meta/rootUuid", "_uuid"):
+        uuids = listed(query, field)
+        if uuids is not None:
+            found = (asset.known.get(str(uuid).removeprefix("uuid:")) for uuid in uuids)
+            return sorted({number for number in found if number is not None})
+    return asset.live[bisect_right(asset.live, lower_bound(query)) :]
+
+
 def _sorted(call: Call, numbers: list[int], sort: Json) -> list[int]:
     for name, direction in reversed(sort.items()):
         reverse = int(direction) < 0
@@ -96,8 +109,6 @@ def _by(held: dict[int, Mapping[str, Any]], name: str) -> Any:  # noqa: ANN401 -
 
 
 def _row(call: Call, submission: Submission, *, needs_answers: bool) -> Mapping[str, Any]:
-    import json
-
     if not needs_answers:
         return system_row(submission)
     row: Json = json.loads(row_bytes(call.world, call.asset, submission))

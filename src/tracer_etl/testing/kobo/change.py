@@ -83,10 +83,9 @@ def receive(
     if known is not None:
         status = _again(world, asset, known, xml, files)
         return Pending(str(known.id), lambda: None, committed=True), known, status
-    if bad_geopoint(asset, xml):
-        raise Refusal(500, "Internal Server Error")
     made = _new(world, asset, found, xml, user)
     made.attachments = [_attached(world, made, name, content) for name, content in files.items()]
+    _render(world, asset, made)
     pending = Pending(str(made.id), lambda: _show(world, asset, made))
     if not late:
         pending.commit()
@@ -105,6 +104,8 @@ def edit(
     old = asset.find(f"uuid:{found.deprecated}")
     if old is None or old.uuid != found.deprecated:
         raise Refusal(410, "Invalid submission - deprecatedID refers to an old version")
+    if bad_geopoint(asset, xml):
+        raise Refusal(500, "Internal Server Error")
     world.tick()
     old.xml = xml
     asset.rename(old, found.uuid)
@@ -223,6 +224,13 @@ def _show(world: World, asset: Asset, row: Submission) -> None:
     asset.show(row)
     row_bytes(world, asset, row)
     note_row(world, asset, row.user, "add-submission", row)
+
+
+def _render(world: World, asset: Asset, row: Submission) -> None:
+    try:
+        row_bytes(world, asset, row)
+    except ValueError as error:  # a geopoint that is none; its _id is spent
+        raise Refusal(500, "Internal Server Error") from error
 
 
 def _renew(world: World, asset: Asset, row: Submission) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tracer_etl.testing.kobo.state import Json
 
@@ -35,15 +35,38 @@ def fields_of(query: Json) -> set[str]:
     return named
 
 
-def lower_bound(query: Json) -> int | None:
-    """Give the number that `_id` must exceed; None when the query asks for anything more."""
-    match query:
-        case {"_id": {"$gt": int(least)}} if len(query) == 1 and len(query["_id"]) == 1:
-            return least
-        case {"_id": {"$gte": int(least)}} if len(query) == 1 and len(query["_id"]) == 1:
-            return least - 1
-        case {}:
-            return None if query else -1
+def conditions(query: Json, field: str) -> Iterator[Any]:
+    """Give what must hold of a field whatever else a query says: at its top, or in an $and there."""
+    for key, condition in query.items():
+        if key == field:
+            yield condition
+        elif key == "$and" and isinstance(condition, list):
+            for part in condition:
+                yield from conditions(part, field)
+
+
+def lower_bound(query: Json) -> int:
+    """Give a number that `_id` must exceed."""
+    least = -1
+    for condition in conditions(query, "_id"):
+        if isinstance(condition, dict) and _is_number(condition.get("$gt")):
+            least = max(least, int(condition["$gt"]))
+    return least
+
+
+def only_bound(query: Json) -> bool:
+    """Tell whether a query asks for nothing but a lower bound of `_id`, or for nothing at all."""
+    condition = query.get("_id")
+    bound = isinstance(condition, dict) and list(condition) == ["$gt"] and type(condition["$gt"]) is int
+    return not query or (len(query) == 1 and bound)
+
+
+def listed(query: Json, field: str) -> list[Any] | None:
+    """Give the values a field is confined to by an $in; None when it is not."""
+    for condition in conditions(query, field):
+        if isinstance(condition, dict) and isinstance(condition.get("$in"), list):
+            found: list[Any] = condition["$in"]
+            return found
     return None
 
 
@@ -96,9 +119,11 @@ def _equal(value: Any, operand: Any) -> bool:  # noqa: ANN401 - JSON
 
 def _same_type(value: Any, operand: Any) -> bool:  # noqa: ANN401 - JSON
     both = (value, operand)
-    return all(isinstance(item, str) for item in both) or all(
-        isinstance(item, int | float) and not isinstance(item, bool) for item in both
-    )
+    return all(isinstance(item, str) for item in both) or all(_is_number(item) for item in both)
+
+
+def _is_number(value: Any) -> bool:  # noqa: ANN401 - JSON
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _number(condition: Any) -> Any:  # noqa: ANN401 - JSON
