@@ -102,6 +102,10 @@ class World:
         self.sources.append(kobo.connect(settings, options, QUICK))
         return self.sources[-1]
 
+    def owner(self) -> kobo.KoboSource:
+        settings = {"url": self.server.url, "user": self.server.owner, "password": self.server.password}
+        return kobo.connect(settings, Options(), QUICK)
+
     def pull(self, *, sweep: bool = False, **options: Any) -> Landed:
         source, landing = self.source(Options(**options)), self.landing
         before = len(self.server.requests)

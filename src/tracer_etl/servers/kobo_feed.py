@@ -57,6 +57,7 @@ class KoboPull:
         self._before = dict(memory.cursor)
         self._known = dict(memory.stamps)
         self._fresh = not self._known
+        self._rights: frozenset[str] | None = None
         self._tail = Tail(options.overlap_minutes)
         self._unlisted = int(self._before.get("unlisted", 0))
         self._visible: int | None = None
@@ -103,6 +104,9 @@ class KoboPull:
             raise self._refusal("the project is not deployed", "deploy it")
         if not (standing.sees_all or standing.sees_some):
             raise self._refusal("this account may not see submissions", "ask for the right view_submissions")
+        if self._rights not in (None, standing.permissions):
+            raise self._refusal("this account's rights changed during the pull", "pull again")
+        self._rights = standing.permissions
         return standing
 
     def _learn_restriction(self) -> None:
@@ -287,10 +291,7 @@ class KoboPull:
         for row in self.listing.fetch(int(key) for key in gone):
             left.pop(str(number_of(row)), None)
             yield self._take(row)
-        rights = self._standing.permissions
         self._standing = self._ask()
-        if self._standing.permissions != rights:
-            raise self._refusal("this account's rights changed during the pull", "pull again")
         if self._standing.sees_some:
             self._unseen.update(left)
             self._remarks.append(f"{len(left)} landed submissions are not shown to this account now; kept")
