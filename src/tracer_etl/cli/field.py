@@ -115,7 +115,8 @@ def phones(as_json: bool, wanted: bool, revoke: bool, with_password: bool, out: 
         desk.apply(planned, revoke=revoke)
     target = out or (study.root / "var/phones.html" if wanted else None)
     if target:
-        _print_sheet(study, target, _badges(study, desk, people, with_password=with_password))
+        badges = _badges(study, desk, people, with_password=with_password)
+        _print_sheet(study, target, badges, quiet=as_json)
     _conclude(wanted)
 
 
@@ -148,25 +149,30 @@ def _badges(
     study: Study, desk: AppUsers | KoboAccounts, people: Sequence[Holder], *, with_password: bool
 ) -> list[Badge]:
     from tracer_etl.fieldwork.phones import AppUsers
+    from tracer_etl.form import read_form
 
+    used = {form for person in people for form in person.forms}
+    titles = {
+        form.form_id: read_form(form.workbook, study.media).title for form in study.chosen(sorted(used))
+    }
     if isinstance(desk, AppUsers):
-        return desk.badges(people)
+        return desk.badges(people, titles)
     password = os.environ.get(SHARED_PASSWORD, "") if with_password else ""
     if with_password and not password:
         remedy = "set it, or leave --with-password out"
         raise errors.StudyError("there is no password", where=SHARED_PASSWORD, remedy=remedy)
     project = study.title.get("id") or next(iter(study.title.values()))
-    return desk.badges(people, project, str(study.server.get("phones_url", "")), password)
+    return desk.badges(people, titles, project, str(study.server.get("phones_url", "")), password)
 
 
-def _print_sheet(study: Study, target: Path, badges: Sequence[Badge]) -> None:
+def _print_sheet(study: Study, target: Path, badges: Sequence[Badge], *, quiet: bool) -> None:
     from tracer_etl.fieldwork.qr import write_sheet
 
     if not badges:
         remark(["nobody has access yet, so there is no code to print: add --apply"])
         return
     write_sheet(target, badges, study.title)
-    click.echo(f"\n{len(badges)} codes  {near(target)}")
+    click.echo(f"\n{len(badges)} codes  {near(target)}", err=quiet)
     line("tracer-etl: whoever has this sheet can send data: print it, hand the codes out, delete the file")
 
 

@@ -186,8 +186,8 @@ class AppUsers:
         if token:
             self.session.send("DELETE", f"/v1/sessions/{quote(token, safe='')}")
 
-    def badges(self, people: Iterable[Holder]) -> list[Badge]:
-        """Make the codes of everyone who has access."""
+    def badges(self, people: Iterable[Holder], titles: Mapping[str, str]) -> list[Badge]:
+        """Make the codes of everyone who has access; `titles` are what phones call the forms."""
         name = str(self.session.json(self.path)["name"])
         return [
             Badge(
@@ -195,7 +195,7 @@ class AppUsers:
                 person.name,
                 urlsplit(self.session.base).netloc,
                 name,
-                person.forms,
+                tuple(titles.get(form, form) for form in person.forms),
                 collect_settings(
                     f"{self.session.base}/v1/key/{self.tokens[person.code]}{self.path[3:]}", name
                 ),
@@ -272,9 +272,14 @@ class KoboAccounts:
             self.session.send("POST", path, repeatable=True, json=body)
 
     def badges(
-        self, people: Iterable[Holder], project: str, url: str = "", password: str = ""
+        self,
+        people: Iterable[Holder],
+        titles: Mapping[str, str],
+        project: str,
+        url: str = "",
+        password: str = "",
     ) -> list[Badge]:
-        """Make the codes; without `password` the phone asks for it once."""
+        """Make the codes; `titles` are what phones call the forms; without `password` the phone asks for it."""
         server = url.rstrip("/") or self.session.base
         return [
             Badge(
@@ -282,7 +287,7 @@ class KoboAccounts:
                 person.name,
                 urlsplit(server).netloc,
                 project,
-                person.forms,
+                tuple(titles.get(form, form) for form in person.forms),
                 collect_settings(server, project, self.account(person), password),
                 self.account(person),
                 asks_password=not password,

@@ -19,7 +19,7 @@ CORRECTION = "m"
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """One person's code on the sheet; `server` and `forms` are printed beside it, `settings` are in it."""
+    """One person's code on the sheet; `server` and the titles `forms` are printed beside it, `settings` are in it."""
 
     code: str
     name: str
