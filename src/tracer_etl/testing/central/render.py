@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from tracer_etl.testing.central.schema import Field
 
 Row = dict[str, Any]
+_INT = re.compile(r"\s*[+-]?\d+")
+_DECIMAL = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_HOURS_ONLY = re.compile(r"([+-]\d\d)$")
+_PARSER = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False)
 
 
 def as_json(value: Any) -> bytes:  # noqa: ANN401 - JSON is anything
@@ -29,9 +33,8 @@ def as_json(value: Any) -> bytes:  # noqa: ANN401 - JSON is anything
 
 def read_instance(xml: bytes) -> _Element | None:
     """Read XML as a forgiving SAX parser would; None when there is no element at all."""
-    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False)
     try:
-        return etree.fromstring(xml, parser)
+        return etree.fromstring(xml, _PARSER)
     except etree.XMLSyntaxError:
         return None
 
@@ -42,7 +45,8 @@ def children(element: _Element | None) -> dict[str, list[_Element]]:
     for child in element if element is not None else ():
         tag = child.tag
         if isinstance(tag, str):
-            found.setdefault(tag.rpartition("}")[2], []).append(child)
+            name = tag.rpartition("}")[2] if tag[0] == "{" else tag
+            found.setdefault(name, []).append(child)
     return found
 
 
@@ -139,13 +143,13 @@ def json_value(kind: str, text: str | None, *, wkt: bool = False) -> Any:  # noq
     if not text:
         return None
     if kind == "int":
-        match = re.match(r"\s*[+-]?\d+", text)
+        match = _INT.match(text)
         return _number(float(match[0])) if match else None
     if kind == "decimal":
-        match = re.match(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", text)
+        match = _DECIMAL.match(text)
         return _number(float(match[0])) if match else None
     if kind == "dateTime":
-        return re.sub(r"([+-]\d\d)$", r"\1:00", text) if "T" in text else text
+        return _HOURS_ONLY.sub(r"\1:00", text) if "T" in text else text
     if kind in ("geopoint", "geotrace", "geoshape"):
         return _shape(kind, text, wkt=wkt)
     return text

@@ -28,11 +28,12 @@ class Field:
     multiple: bool = False
     save_to: str = ""
     children: dict[str, Field] = field(default_factory=dict)
+    odata: str = field(init=False)
+    """The name OData uses."""
 
-    @property
-    def odata(self) -> str:
-        """Give the name OData uses."""
-        return safe_name(self.name)
+    def __post_init__(self) -> None:
+        """Make the OData name once: it is asked for with every row."""
+        self.odata = safe_name(self.name)
 
     def walk(self) -> Iterator[Field]:
         """Go through all nodes below, in the form's order."""
