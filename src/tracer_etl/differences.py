@@ -100,8 +100,10 @@ class _Comparison:
     # -- the form and its nodes
 
     def _settings(self) -> Iterator[Difference]:
+        titles = (self.old.title, self.new.title)
         pairs = {
-            "title": (self.old.title, self.new.title),
+            # A server that lets projects be renamed keeps no title of the form.
+            "title": titles if all(titles) else ("", ""),
             "languages": (", ".join(sorted(_languages(self.old))), ", ".join(sorted(_languages(self.new)))),
             "default language": (self.old.default_language, self.new.default_language),
         }

@@ -72,7 +72,9 @@ class _Reader:
         instances = model.findall(f"{_XF}instance")
         self.top, self.secondary = instances[0][0], instances[1:]
         self.root = local_name(self.top)
-        self.texts = list(self._texts())
+        self.texts: dict[str, list[tuple[str, str, str]]] = {}
+        for name, language, kind, content in self._texts():
+            self.texts.setdefault(name, []).append((language, kind, content))
 
     def everything(self) -> Iterator[tuple[str, str, str]]:
         yield from self._form()
@@ -141,8 +143,8 @@ class _Reader:
             if not form:
                 yield node, what, plain_xpath(reference, self.root)
             return
-        for name, language, kind, content in self.texts:
-            if name == match[1] and bool(kind) == bool(form):
+        for language, kind, content in self.texts.get(match[1], ()):
+            if bool(kind) == bool(form):
                 yield node, f"{kind or what} ({language})", content
 
     def _choices(self) -> Iterator[tuple[str, str, str]]:

@@ -26,7 +26,7 @@ RECORDED = Path(__file__).parents[2] / "../shared/servers/recordings"
 FORM = "selection_assessment"
 GPS = "employer_needs"
 OLD, NEW = "2026112401", "2026112501"
-HASTY = Patience(connect=2, stall=2, tries=2, pause=0.01, longest=0.01)
+HASTY = Patience(connect=10, stall=60, tries=2, pause=0.01, longest=0.01)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from tracer_etl.differences import Difference, consequences, differences, summary
-from tracer_etl.errors import Changed, DriftError, StudyError, TracerError
+from tracer_etl.errors import Changed, DriftError, FormError, StudyError, TracerError
 from tracer_etl.fine_print import fine_print
 from tracer_etl.form import read_form
 from tracer_etl.schema import schema_of
@@ -233,15 +233,16 @@ def plan(
 
     `made` names entity lists that forms published in the same run fill.
     """
-    form, standing = local.form, server.standing(local.form.form_id)
+    form, standing = local.form, None
     try:
+        standing = server.standing(form.form_id)
         _check(local, standing, server, made)
         if standing is None or standing.form is None:
             return _first(local, standing)
         if differences(standing.form, form) or not same_label(form.version, standing.form.version):
             return _next_version(local, standing, standing.form, server, accept_unsafe=accept_unsafe)
         return _same_content(local, standing, standing.form)
-    except (StudyError, DriftError) as error:
+    except (StudyError, DriftError, FormError) as error:
         changes = differences(standing.form, form) if standing and standing.form else ()
         return Plan(form.form_id, "refused", form.version, error.what, local, changes, refusal=error)
 
