@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import random
 import shutil
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -56,6 +58,13 @@ LATER: dict[str, dict[str, str]] = {"1": {}, "2": {"age": "gone"}, "3": {"age": 
 
 def workbook(folder: Path, version: str) -> Path:
     """Write one version of the form as XLSX."""
+    path = folder / f"visit_{version}.xlsx"
+    path.write_bytes(_workbook(version))
+    return path
+
+
+@cache
+def _workbook(version: str) -> bytes:
     book = Workbook()
     survey = book.active
     survey.title = "survey"
@@ -67,9 +76,9 @@ def workbook(folder: Path, version: str) -> Path:
     settings = book.create_sheet("settings")
     for row in [("form_id", "version", "form_title"), (FORM_ID, version, "Visit")]:
         settings.append(row)
-    path = folder / f"visit_{version}.xlsx"
-    book.save(path)
-    return path
+    written = io.BytesIO()
+    book.save(written)
+    return written.getvalue()
 
 
 def _rows(version: str) -> Iterator[tuple[str, ...]]:
