@@ -289,3 +289,56 @@ def test_entities_come_later_and_in_pages():
     assert len({row["__id"] for row in seen}) == body["@odata.count"] == 5
     assert seen[0]["nama"] == "Agus Sampel 0001"
     assert (again.status_code, "ETag" in answer.headers, none.status_code) == (304, False, 400)
+
+
+def test_drafts_and_their_files():
+    with FakeCentral() as server:
+        server.publish(RECORDINGS / "forms/alumni_update.xlsx")
+        reader = Reader(server, "alumni_update")
+        post, place = reader.session.post, f"{reader.root}/draft"
+        body = (RECORDINGS / "forms/alumni_update.xlsx").read_bytes()
+        kind = {"Content-Type": Recorded.read("005-form-create-update").sent["Content-Type"]}
+        assert post(f"{place}?ignoreWarnings=true", data=body, headers=kind, timeout=20).ok
+        listed = reader.get("/draft/attachments").json()
+        assert [(file["name"], file["exists"], file["datasetExists"]) for file in listed] == [
+            ("peserta.csv", True, True)
+        ]
+        upload = post(f"{place}/attachments/peserta.csv", data=b"name,label\n", timeout=20)
+        unknown = post(f"{place}/attachments/lain.csv", data=b"x", timeout=20)
+        assert (upload.json(), unknown.status_code) == ({"success": True}, 404)
+        used = post(f"{place}/publish", timeout=20).json()
+        assert (used["code"], used["details"]) == (409.6, {"xmlFormId": "alumni_update", "version": "1"})
+        assert post(f"{place}/publish?version=1%20b", timeout=20).ok
+        assert [version["version"] for version in reader.get("/versions").json()] == ["1 b", "1"]
+        assert reader.get("/versions/1%20b/attachments/peserta.csv").content == b"name,label\n"
+        assert b'version="1 b"' in reader.get(".xml").content
+        reader.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "code"), [(b"{" + b" " * 256_000 + b"}", 400.36), (b"{", 400.1), (b'{"email": "x"}', 400.3)]
+)
+def test_bodies_that_are_refused(small, body, code):
+    sent = {"Content-Type": "application/json"}
+    answer = requests.post(f"{small.url}/v1/sessions", data=body, headers=sent, timeout=20)
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+def test_deleted_entities_keep_their_ids():
+    with FakeCentral() as server, requests.Session() as session:
+        session.headers.update(log_in(server))
+        place = f"{server.url}/v1/projects/1/datasets"
+        made = session.post(place, json={"name": "people"}, timeout=20).json()
+        assert (made["name"], made["properties"]) == ("people", [])
+        assert session.post(f"{place}/people/properties", json={"name": "age"}, timeout=20).ok
+        given = {"label": "One", "data": {"age": "20"}}
+        key = session.post(f"{place}/people/entities", json=given, timeout=20).json()["uuid"]
+        one = f"{place}/people/entities/{key}"
+        assert session.delete(one, timeout=20).ok
+        assert session.get(one, timeout=20).status_code == 404
+        again = session.post(f"{place}/people/entities", json={**given, "uuid": key}, timeout=20)
+        assert (again.status_code, again.json()["code"]) == (409, 409.19)
+        assert session.post(f"{one}/restore", timeout=20).ok
+        restored = session.get(one, timeout=20).json()
+    assert restored["deletedAt"] is None
+    assert restored["updatedAt"] is not None

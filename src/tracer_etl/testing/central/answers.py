@@ -21,6 +21,9 @@ OPENROSA_HEADERS = {
 }
 
 
+JSON_LIMIT = 250 * 1024
+
+
 class Problem(Exception):
     """A refusal in Central's numbers; `code` 500 is the bare "Internal Server Error".
 
@@ -80,6 +83,24 @@ def bad_type(value: str, expected: str) -> Problem:
     """A value of another type than the column."""
     message = f'Invalid input data type: expected "{value}" to be ({expected})'
     return Problem(400.11, message, {"value": value, "expected": expected})
+
+
+def check_body(request: Request) -> None:
+    """Let only JSON pass that is JSON, and not more of it than Express takes.
+
+    Raises:
+        Problem: 400.36 more than 250 kB, 400.1 no JSON.
+    """
+    if not request.headers.get("content-type", "").startswith("application/json") or not request.body:
+        return
+    if len(request.body) > JSON_LIMIT:
+        raise Problem(400.36, "Request body too large.")
+    try:
+        request.json()
+    except ValueError as error:
+        details = {"format": "json", "rawLength": len(request.body)}
+        message = f"Could not parse the given data ({len(request.body)} chars) as json."
+        raise Problem(400.1, message, details) from error
 
 
 @dataclass(slots=True)

@@ -119,7 +119,10 @@ def _update(
     version: Version,
 ) -> Entity:
     entity = dataset.entities.get(key)
-    if entity is None or entity.deleted_at:
+    if entity and entity.deleted_at:
+        message = f"The entity with UUID ({key}) has been deleted."
+        raise Problem(404.11, message, {"entityUuid": key})
+    if entity is None:
         message = (
             f"The entity with UUID ({key}) specified in the submission does not exist in the dataset "
             f"({dataset.name})."
@@ -151,10 +154,16 @@ def create(
     """Make an entity.
 
     Raises:
-        Problem: 400.2 without a label, 409.3 when the uuid exists.
+        Problem: 400.2 without a label, 409.3 when the uuid exists, 409.19 when it was deleted.
     """
     if not label.strip():
         raise Problem(400.2, "Required parameter label missing.", {"field": "label"})
+    if key in dataset.entities and dataset.entities[key].deleted_at:
+        message = (
+            "The following UUID(s) cannot be used because they are associated with deleted Entities: "
+            f"({key})."
+        )
+        raise Problem(409.19, message, {"entityUuids": [key]})
     if key in dataset.entities:
         details = {"fields": ["uuid"], "values": [key], "table": "entities"}
         raise Problem(409.3, f"A resource already exists with uuid value(s) of {key}.", details)

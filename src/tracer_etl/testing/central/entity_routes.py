@@ -327,8 +327,8 @@ def patch(state: State, call: Call) -> Reply:
     data = entities.checked(dataset, given.get("data") or {})
     if call.flag("resolve"):
         if entity.conflict is None:
-            message = "The entity does not have any conflict to resolve"
-            raise Problem(400.32, message, {"uuid": entity.key})
+            message = "The Entity doesn't have any conflict"
+            raise Problem(400.32, message)
         entity.conflict, entity.updated_at = None, state.tick()
     if data or given.get("label"):
         entities.revise(state, entity, given.get("label") or "", data, entity.current.number, actor, agent)

@@ -85,6 +85,21 @@ def put_attachment(state: State, call: Call) -> Reply:
     return Reply.of_json(_DONE)
 
 
+def link_dataset(state: State, call: Call) -> Reply:
+    """Let a dataset stand in for a file of the draft, or no longer."""
+    form = managed(state, call)
+    if form.draft is None:
+        raise not_found()
+    item = _attachment(form.draft, call)
+    wanted = bool(call.request.json().get("dataset"))
+    name = item.name.removesuffix(".csv")
+    if wanted and name not in state.projects[form.project].datasets:
+        raise not_found()
+    item.dataset, item.updated_at = name if wanted else "", state.tick()
+    item.content = None if wanted else item.content
+    return Reply.of_json(_DONE)
+
+
 def delete_attachment(state: State, call: Call) -> Reply:
     """Take back a file of the draft."""
     form = managed(state, call)

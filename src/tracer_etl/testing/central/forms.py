@@ -280,8 +280,7 @@ def publish(state: State, form: Form, actor: Actor, version: str = "") -> Editio
     if any(edition.version == draft.version for edition in form.editions):
         message = (
             f"You tried to publish the form '{form.xml_id}' with version '{draft.version}', but a published "
-            "form has already existed in this project with those identifiers. Please choose a new name and "
-            "try again. You can re-request with ?version=xyz to have the version changed in-place for you."
+            "form has already existed in this project with those identifiers."
         )
         raise Problem(409.6, message, {"xmlFormId": form.xml_id, "version": draft.version})
     first = not form.editions
@@ -329,6 +328,12 @@ def delete_draft(state: State, call: Call) -> Reply:
     form = managed(state, call)
     if form.draft is None:
         raise not_found()
+    if not form.editions:
+        message = (
+            "Could not delete draft, because the form has not been published. Either delete the whole form, "
+            "or replace the draft."
+        )
+        raise Problem(409.7, message)
     form.draft = None
     return Reply.of_json(_DONE)
 

@@ -235,7 +235,7 @@ def from_device(state: State, form: Form, xml: bytes, files: Files, sender: Send
         take = revise if head.deprecated_id else create
         return take(state, form, xml, files, sender)
     if known.deleted_at:
-        raise Problem(409.16, "This submission has been deleted. You may not resubmit it.")
+        raise Problem(409.18, "This submission has been deleted. You may not resubmit it.")
     version = next(version for version in known.versions if version.instance_id == head.instance_id)
     if version.xml != xml:
         message = (

@@ -97,6 +97,7 @@ _ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", f"{_FORM}/(?P<draft>draft)/attachments", form_files.list_attachments),
     ("GET", f"{_FORM}/(?P<draft>draft){_NAMED}", form_files.get_attachment),
     ("POST", f"{_FORM}/draft{_NAMED}", form_files.put_attachment),
+    ("PATCH", f"{_FORM}/draft{_NAMED}", form_files.link_dataset),
     ("DELETE", f"{_FORM}/draft{_NAMED}", form_files.delete_attachment),
     # submissions
     ("GET", f"{_FORM}/submissions", rest.list_submissions),

@@ -64,6 +64,7 @@ class FakeCentral(Loopback):
         call.path = path
         try:
             call.actor = self._actor(call)
+            answers.check_body(request)
             return answers.finish(self._routed(call), call)
         except Problem as problem:
             return answers.finish(answers.refusal(problem, call), call, bare=problem.bare)
@@ -269,7 +270,7 @@ def _refusals() -> Iterator[None]:
 def _nobody(call: Call) -> Problem:
     if not call.openrosa:
         return unauthenticated()
-    problem = Problem(401.4, "This resource requires authentication.")
+    problem = unauthenticated()
     problem.headers["WWW-Authenticate"] = 'Basic charset="UTF-8"'
     return problem
 
