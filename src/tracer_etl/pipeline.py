@@ -14,7 +14,7 @@ from tracer_etl import __version__
 from tracer_etl.errors import StudyError
 from tracer_etl.landing import Landed as Pulled
 from tracer_etl.landing import Landing, Segment
-from tracer_etl.records import silent
+from tracer_etl.records import EntitySource, silent
 from tracer_etl.servers import connecting
 from tracer_etl.shelf import write_atomically
 from tracer_etl.warehouse.duckdb import Batch, Loaded, Warehouse
@@ -22,10 +22,10 @@ from tracer_etl.warehouse.duckdb import Batch, Loaded, Warehouse
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tracer_etl.records import Progress, Verdict
+    from tracer_etl.records import Progress, Source, Verdict
     from tracer_etl.schema import Schema
     from tracer_etl.servers import Options
-    from tracer_etl.study import Study, StudyForm
+    from tracer_etl.study import Reference, Study, StudyForm
 
 SEGMENTS_PER_BATCH = 5
 """At most about 100,000 submissions are typed, checked and loaded at a time."""
@@ -100,7 +100,24 @@ def pull(
         landing = Landing(study.landing, form.form_id)
         found = source.pull(form.form_id, landing, sweep=sweep)
         landed.append(landing.land(found, datetime.now(UTC).isoformat(timespec="seconds"), progress))
-    return landed
+    return [*landed, *(_pull_list(source, one) for one in study.references if one.entity_list)]
+
+
+def _pull_list(source: Source, reference: Reference) -> Pulled:
+    """Fetch an entity list whole when it changed; its ETag and count lie beside it."""
+    if not isinstance(source, EntitySource):
+        what = f"reference {reference.name} is an entity list, and this server has none"
+        raise StudyError(what, where="study.toml", remedy="give it a `file`, or use ODK Central")
+    mark = reference.file.with_suffix(".etag")
+    there = mark.exists() and reference.file.exists()
+    known, count = mark.read_text(encoding="utf-8").splitlines() if there else ("", "0")
+    found = source.entity_list(reference.entity_list, known)
+    if found is None:
+        return Pulled(reference.name, 0, int(count), ())
+    reference.file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(reference.file, found.content)
+    write_atomically(mark, f"{found.etag}\n{found.count}".encode())
+    return Pulled(reference.name, found.count, found.count, found.remarks)
 
 
 def build(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -> list[Built]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -165,6 +165,39 @@ class Source(Protocol):
 
     def pull(self, form_id: str, memory: Memory, *, sweep: bool = False) -> Pull:
         """Begin a pull of one form; `sweep` compares every submission even when nothing asks for it."""
+        ...
+
+
+class EntityList(Protocol):
+    """An entity list as CSV, one row per living entity; `etag` marks its content."""
+
+    @property
+    def content(self) -> bytes:
+        """Give the CSV."""
+        ...
+
+    @property
+    def etag(self) -> str:
+        """Give the server's mark of the content."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """Count the entities."""
+        ...
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Tell what a person should know, such as conflicts."""
+        ...
+
+
+@runtime_checkable
+class EntitySource(Protocol):
+    """A source that keeps entity lists beside submissions: ODK Central."""
+
+    def entity_list(self, name: str, known_etag: str = "") -> EntityList | None:
+        """Fetch a list; None when it is still what `known_etag` marks."""
         ...
 
 

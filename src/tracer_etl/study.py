@@ -37,11 +37,15 @@ class StudyForm:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A CSV table analysts join to the submissions; `direct` columns go to `pii` only."""
+    """A CSV table analysts join to the submissions; `direct` columns go to `pii` only.
+
+    With `entity_list` the file is fetched from ODK Central at every pull.
+    """
 
     name: str
     file: Path
     direct: tuple[str, ...] = ()
+    entity_list: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,14 +239,19 @@ def _study(document: Mapping[str, Any], root: Path) -> Study:
             for form in forms
         ),
         references=tuple(
-            Reference(table["name"], root / table["file"], tuple(table.get("direct", ())))
-            for table in document.get("reference", ())
+            _reference(table, root, storage["landing"]) for table in document.get("reference", ())
         ),
         evidence=document.get("evidence", {}),
         case_lists=tuple(_case_list(table, root) for table in document.get("case_list", ())),
         crews=tuple(_crew(table, root) for table in document.get("phones", ())),
         cases=root / storage.get("cases", "var/cases"),
     )
+
+
+def _reference(table: Mapping[str, Any], root: Path, landing: Path) -> Reference:
+    direct, entity_list = tuple(table.get("direct", ())), str(table.get("entity_list", ""))
+    file = landing / "_entity_lists" / f"{table['name']}.csv" if entity_list else root / table["file"]
+    return Reference(table["name"], file, direct, entity_list)
 
 
 def _case_list(table: Mapping[str, Any], root: Path) -> CaseList:
