@@ -10,7 +10,7 @@ import zstandard
 
 from tracer_etl.landing import Landing
 from tracer_etl.servers import Options, kobo
-from tracer_etl.servers.session import Patience
+from tracer_etl.servers.session import Patience, Session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +45,7 @@ FORM = """
 |          | form_id                 | version | form_title  | namespaces |
 |          | visit                   | 1       | Visit       | tracer="urn:tracer-etl:privacy" |
 """
+SECOND = FORM.replace("| visit                   | 1 ", "| visit                   | 2 ")
 QUICK = Patience(connect=1, stall=0.3, tries=4, pause=0.01)
 
 
@@ -105,6 +106,9 @@ class World:
     def owner(self) -> kobo.KoboSource:
         settings = {"url": self.server.url, "user": self.server.owner, "password": self.server.password}
         return kobo.connect(settings, Options(), QUICK)
+
+    def anonymous(self) -> Session:
+        return Session(self.server.url, lambda _: {}, QUICK)
 
     def pull(self, *, sweep: bool = False, **options: Any) -> Landed:
         source, landing = self.source(Options(**options)), self.landing
