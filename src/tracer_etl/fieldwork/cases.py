@@ -209,15 +209,15 @@ def check_form(case_list: CaseList, form: Form, *, entities: bool = False) -> No
         StudyError: the form asks for a column that the phones would not have, or reads entities by `name`.
     """
     value, read = read_columns(form.xform, case_list.name)
-    missing = sorted(read - set(travelling(case_list)))
-    if missing:
-        what = f"form {form.form_id} reads {', '.join(missing)}, which the list does not carry"
-        raise _wrong(case_list, what, "add to `columns`, or correct the form")
     if entities and value and value != case_list.key:
         what = (
             f"form {form.form_id} takes {value!r} of the list as the answer, which Central fills with a uuid"
         )
         raise _wrong(case_list, what, f"write value={case_list.key} into the question's parameters")
+    missing = sorted(read - set(travelling(case_list)))
+    if missing:
+        what = f"form {form.form_id} reads {', '.join(missing)}, which the list does not carry"
+        raise _wrong(case_list, what, "add to `columns`, or correct the form")
 
 
 def read_columns(xform: str, name: str) -> tuple[str, set[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import uuid
@@ -274,10 +275,13 @@ class EntityList:
         return {"uuid": self.identity(key, generation), "label": case[self.case_list.label], "data": data}
 
     def identity(self, key: str, generation: int = 0) -> str:
-        """Give an entity the same uuid at every run; uuids are unique on a server, so the project is in it."""
+        """Give a case the same uuid at every run; uuids are unique on a server, so the project is in it.
+
+        Formed like a random one (version 4), since Central has refused all others (lib/data/entity.js, 2023).
+        """
         again = f"#{generation}" if generation else ""
         name = f"{self.session.base}{self.path}/{key}{again}"
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+        return str(uuid.UUID(bytes=hashlib.sha256(name.encode()).digest()[:16], version=4))
 
 
 @dataclass(frozen=True, slots=True)

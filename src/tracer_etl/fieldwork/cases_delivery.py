@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from tracer_etl.errors import StudyError
 from tracer_etl.fieldwork import cases as lists
+from tracer_etl.fieldwork.cases_central import EntityList, target
+from tracer_etl.fieldwork.cases_kobo import FormMedia
 from tracer_etl.form import read_form
 from tracer_etl.servers import connecting
+from tracer_etl.servers.central import CentralSource
+from tracer_etl.servers.kobo import KoboSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,8 +20,6 @@ if TYPE_CHECKING:
     from tracer_etl.fieldwork.cases import Case, Changes, Target
     from tracer_etl.questions import Form
     from tracer_etl.records import Source
-    from tracer_etl.servers.central import CentralSource
-    from tracer_etl.servers.kobo import KoboSource
     from tracer_etl.study import CaseList, Study
 
 
@@ -78,29 +80,21 @@ def _prepared(
     read = lists.read_cases(study, case_list)
     lists.check_privacy(study, case_list, list(forms.values()))
     targets = _targets(study, case_list, source)
-    entities = any(target.place.startswith("entity list") for target in targets)
+    entities = any(isinstance(place, EntityList) for place in targets)
     for form_id in case_list.forms:
         lists.check_form(case_list, forms[form_id], entities=entities)
-    standing = [target.standing() for target in targets]
+    standing = [place.standing() for place in targets]
     cases, remarks = lists.share_out(case_list, read, standing[0])
-    for target, there in zip(targets, standing, strict=True):
-        yield Delivery(case_list, target, cases, lists.compare(cases, there), tuple(remarks))
+    for place, there in zip(targets, standing, strict=True):
+        yield Delivery(case_list, place, cases, lists.compare(cases, there), tuple(remarks))
 
 
 def _targets(study: Study, case_list: CaseList, source: Source) -> list[Target]:
-    match connecting.settings(study)["kind"]:
-        case "central":
-            from tracer_etl.fieldwork.cases_central import target
-
-            central = cast("CentralSource", source)
-            return [target(central.session, central.project, study, case_list)]
-        case "kobo":
-            from tracer_etl.fieldwork.cases_kobo import FormMedia
-
-            kobo = cast("KoboSource", source)
-            return [
-                FormMedia(kobo.session, kobo.asset_of(form), form, study, case_list)
-                for form in case_list.forms
-            ]
+    match source:
+        case CentralSource():
+            return [target(source.session, source.project, study, case_list)]
+        case KoboSource():
+            found = [(form, source.asset_of(form)) for form in case_list.forms]
+            return [FormMedia(source.session, asset, form, study, case_list) for form, asset in found]
         case _:
             return [lists.LocalFile(study, case_list)]
