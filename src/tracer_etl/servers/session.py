@@ -70,6 +70,10 @@ class Session:
         if split.scheme == "http" and split.hostname not in _LOOPBACK:
             what = "http would send the password unencrypted"
             raise StudyError(what, where=f"server URL {split.hostname}", remedy="write https://")
+        if split.username or split.password:
+            what = "the address holds a user name or password"
+            remedy = "write them into the environment instead"
+            raise StudyError(what, where=f"server URL {split.hostname}", remedy=remedy)
         self.base = base.rstrip("/")
         self.host = split.netloc
         self.patience = patience or Patience()
