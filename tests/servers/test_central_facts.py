@@ -86,16 +86,34 @@ def test_central_fact_04_a_late_file_comes_without_any_date(case: Case) -> None:
     case.same()
 
 
-def test_central_fact_04_later_files_and_cleared_ones_are_found_by_the_sweep(case: Case) -> None:
+def test_central_fact_04_a_file_that_comes_hours_later_is_asked_for(case: Case) -> None:
     case.server.submit("visit", xml(1, "<photo>a.jpg</photo>"))
-    case.server.submit("visit", xml(2, "<photo>b.jpg</photo>"), {"b.jpg": b"there"})
-    case.server.advance(3600)
-    case.send(3)
+    case.server.advance(7200)
+    case.send(2)
     case.pull()
     case.server.attach("visit", key(1), "a.jpg", b"late")
-    case.server.clear("visit", key(2), "b.jpg")
-    assert case.pull().new == 0
-    assert case.pull(sweep=True).new == 2
+    before = len(case.server.requests)
+    assert case.pull().new == 1
+    assert not swept(case)
+    assert "or __id eq 'uuid:00000001'" in case.server.requests[before + 1].param("$filter")
+    case.same()
+    case.pull()
+    assert "__id" not in case.server.requests[-2].param("$filter")
+
+
+def test_central_fact_04_cleared_files_and_those_of_many_waiting_are_found_by_the_sweep(case: Case) -> None:
+    case.log_in(page=100)
+    for number in range(45):
+        case.server.submit("visit", xml(number, f"<photo>{number}.jpg</photo>"))
+    case.server.submit("visit", xml(50, "<photo>b.jpg</photo>"), {"b.jpg": b"there"})
+    case.server.advance(7200)
+    case.send(60)
+    case.pull()
+    for number in range(45):
+        case.server.attach("visit", key(number), f"{number}.jpg", b"late")
+    case.server.clear("visit", key(50), "b.jpg")
+    assert case.pull().new == 40
+    assert case.pull(sweep=True).new == 6
     case.same()
 
 

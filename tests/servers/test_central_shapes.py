@@ -279,7 +279,7 @@ def test_central_shape_without_the_key_it_waits_and_comes_once_the_key_is_there(
     assert "another key" in case.rows()[key(1)]["error"]
     (tmp_path / "key.pem").write_bytes(pem)
     case.log_in()
-    case.pull(sweep=True)
+    case.pull()
     assert case.rows()[key(1)]["data"]["who"] == "Rahasia"
     assert case.pull(sweep=True).new == 0
 
@@ -306,11 +306,11 @@ def recorded(name: str) -> dict:
 @pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recordings are not here")
 def test_central_shape_recorded_rows_fit_the_recorded_fields() -> None:
     own = read_form(RECORDINGS / "forms" / "alumni_v2.xml")
-    root = layout(recorded("045-fields-v2"))
+    # With its entity, every row would be read from the XML.
+    root = layout([f for f in recorded("045-fields-v2") if not f["path"].startswith("/meta/entity")])
     assert {"/".join(question.path) for question in own.questions} >= {"keluarga/ortu/ayah", "no_hp"}
     rows = [row for page in (1, 2) for row in recorded(f"105-odata-expand-page{page}")["value"]]
     for row in rows:
-        root.children["meta"].children.pop("entity", None)
         row["meta"].pop("entity")
         reading = read_row(row, root)
         lines = row["rute"] or row["lahan"]

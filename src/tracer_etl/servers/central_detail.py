@@ -45,6 +45,10 @@ class Reader:
         opened = {f"k{self._fingerprint()}"} if self.private_key and _sealed(system) else set()
         return frozenset(files | opened)
 
+    def wants(self) -> str:
+        """Say what is fetched beyond rows of any submission."""
+        return ("m" if self.media else "") + (f"k{self._fingerprint()}" if self.private_key else "")
+
     def stamp(self, system: Row) -> str:
         """Give the stamp a submission is landed with."""
         return "|".join((stamp(system), *sorted(self.extras(system))))

@@ -1,8 +1,9 @@
 """One pull from ODK Central: what changed, what vanished, and the proof that nothing is missing.
 
-A filter over three dates finds what changed; a listing of all submissions finds what no date tells (a
-restored submission, a late or cleared file, a purge). The filter reads some minutes again each time, because
-a submission becomes visible when its upload ends, with the date of its beginning.
+A filter over three dates finds what changed, and names the submissions that wait for files. A listing of all
+submissions finds what no date tells: a restored submission, a cleared file, a purge. The filter reads some
+minutes again each time, because a submission becomes visible when its upload ends, with the date of its
+beginning.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 
 from tracer_etl.errors import Changed
 from tracer_etl.records import Deployed, Proof, Received, Tombstone
+from tracer_etl.servers.central_rows import is_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -51,6 +53,7 @@ class CentralPull:
         self._live = dict(memory.stamps)
         self._landed = len(self._live)
         self._buried: dict[str, str] = {}
+        self._unheard: set[str] = set()
         self._removed = 0
         self._watermark = str(memory.cursor.get("watermark", ""))
         self._sweeping, self._swept = sweep, False
@@ -98,13 +101,10 @@ class CentralPull:
     def _is_due(self) -> bool:
         """Tell whether the last sweep is too long ago, or fetched less than is asked for now."""
         cursor, now = self.memory.cursor, self.form.session.clock
-        if cursor.get("wants") != self._wants() or not cursor.get("swept_at") or now is None:
+        if cursor.get("wants") != self.reader.wants() or not cursor.get("swept_at") or now is None:
             return True
         age = now - datetime.fromisoformat(cursor["swept_at"])
         return not timedelta(0) <= age < timedelta(hours=self.options.sweep_hours)
-
-    def _wants(self) -> str:
-        return ("m" if self.options.media else "") + ("k" if self.options.private_key else "")
 
     def _settled(self) -> bool:
         return self._count == len(self._live) and not self._missing
@@ -128,7 +128,7 @@ class CentralPull:
             "swept_at": swept,
             "hash": standing.hash,
             "created_at": standing.created_at,
-            "wants": self._wants() if self._swept else self.memory.cursor.get("wants", ""),
+            "wants": self.reader.wants() if self._swept else self.memory.cursor.get("wants", ""),
         }
 
     # -- what changed
@@ -149,7 +149,10 @@ class CentralPull:
             return {}
         begin = datetime.fromisoformat(self._watermark) - timedelta(minutes=self.options.overlap_minutes)
         text = begin.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{begin.microsecond // 1000:03d}Z"
-        return {"$filter": " or ".join(f"__system/{date} ge {text}" for date in _DATES)}
+        conditions = [f"__system/{date} ge {text}" for date in _DATES]
+        # A file that arrives late changes no date, so submissions that wait for one are asked for by name.
+        conditions += _ids([key for key, stamp in self._live.items() if is_waiting(stamp)][-_IDS:])
+        return {"$filter": " or ".join(conditions)}
 
     def _raise_watermark(self, rows: Collection[Row], dates: Collection[str]) -> None:
         found = [row["__system"].get(date) or "" for row in rows for date in dates]
@@ -172,8 +175,9 @@ class CentralPull:
 
     def _learn(self, found: Received) -> None:
         """Fetch the form version of a submission that came in while it was being published."""
-        known = {*self.memory.versions, *(one.label for one in self.versions)}
+        known = {*self.memory.versions, *(one.label for one in self.versions), *self._unheard}
         if not found.error and found.form_version not in known:
+            self._unheard.add(found.form_version)
             self.versions = (*self.versions, *self.form.deployed(known))
 
     # -- what vanished
@@ -233,7 +237,8 @@ class CentralPull:
         queries: list[dict[str, str]] = [{}]
         if len(keys) <= _BY_ID:
             ordered = sorted(keys)
-            queries = [_by_id(ordered[start : start + _IDS]) for start in range(0, len(ordered), _IDS)]
+            parts = [_ids(ordered[start : start + _IDS]) for start in range(0, len(ordered), _IDS)]
+            queries = [{"$filter": " or ".join(part)} for part in parts]
         for query in queries:
             for page in self._walk(query):
                 for row in page["value"]:
@@ -293,6 +298,6 @@ class CentralPull:
         )
 
 
-def _by_id(keys: Collection[str]) -> dict[str, str]:
+def _ids(keys: Collection[str]) -> list[str]:
     quoted = [key.replace("'", "''") for key in keys]
-    return {"$filter": " or ".join(f"__id eq '{key}'" for key in quoted)}
+    return [f"__id eq '{key}'" for key in quoted]

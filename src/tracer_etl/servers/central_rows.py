@@ -23,6 +23,8 @@ class Node:
     name: str = ""
     kind: str = "structure"
     children: dict[str, Node] = field(default_factory=dict)
+    always: set[str] = field(default_factory=set)
+    """Names that every row has: only repeats may be absent."""
     ambiguous: bool = False
     """Two children have one OData name: one hides the other."""
 
@@ -30,6 +32,8 @@ class Node:
         """Take a child in."""
         self.ambiguous = self.ambiguous or name in self.children
         self.children[name] = child
+        if child.kind != "repeat":
+            self.always.add(name)
 
 
 def layout(fields: Sequence[Mapping[str, Any]]) -> Node:
@@ -72,6 +76,16 @@ def stamp(system: Mapping[str, Any]) -> str:
     return f"{system.get('updatedAt') or ''} {system.get('reviewState') or ''} {files} {system.get('edits') or 0}"
 
 
+def is_waiting(stamp: str) -> bool:
+    """Tell from a stamp whether files are still to come.
+
+    >>> is_waiting(" approved 1/2 0"), is_waiting("  2/2 0|m"), is_waiting("")
+    (True, False, False)
+    """
+    present, _, expected = stamp.rpartition(" ")[0].rpartition(" ")[2].partition("/")
+    return present != expected
+
+
 def review_state(system: Mapping[str, Any]) -> str:
     """Give the review state; nothing for a submission nobody has looked at."""
     state = str(system.get("reviewState") or "")
@@ -102,15 +116,16 @@ def read_row(row: Row, root: Node) -> Reading:
 
 
 def _members(values: Mapping[str, Any], node: Node, reading: Reading) -> dict[str, Any]:
-    given = {name for name in values if "@odata." not in name and name != "__id"}
-    always = {name for name, child in node.children.items() if child.kind != "repeat"}
-    if node.ambiguous or always - given or given - set(node.children):
-        reading.whole = False
     result: dict[str, Any] = {}
-    for name, child in node.children.items():
-        value = values.get(name)
-        if value is not None:
-            result.update(_member(value, child, reading))
+    known = node.children
+    for name, value in values.items():
+        if child := known.get(name):
+            if value is not None:
+                result.update(_member(value, child, reading))
+        elif name != "__id" and "@odata." not in name:
+            reading.whole = False
+    if node.ambiguous or not values.keys() >= node.always:
+        reading.whole = False
     return result
 
 
