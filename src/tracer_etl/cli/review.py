@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracer_etl.cli.output import give, line, near, remark, the_study, with_forms, with_json
+from tracer_etl.cli.output import give, line, near, progress, remark, the_study, with_forms, with_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,9 @@ def review(forms: Sequence[str], as_json: bool, wanted: bool, out: Path | None) 
     """
     from tracer_etl.fieldwork import review as desk
 
-    reviewed = desk.review(the_study(), forms, apply=wanted)
+    if out and not out.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {near(out.parent)}", param_hint="--out")
+    reviewed = desk.review(the_study(), forms, apply=wanted, progress=progress())
     shown = [_row(step, reviewed) for step in reviewed.steps if step.what != desk.SETTLED]
     columns = ("submission", "form_id", "what", "state", "reasons", "why")
     if shown or as_json:

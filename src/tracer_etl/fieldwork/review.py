@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tracer_etl.errors import ServerError, StudyError
 from tracer_etl.fieldwork.review_reasons import CLEARED, comment, findings, good
+from tracer_etl.records import silent
 from tracer_etl.shelf import write_atomically
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracer_etl.fieldwork.review_reasons import Finding, Reason
+    from tracer_etl.records import Progress
     from tracer_etl.study import Study
 
 FLAG, TELL, CLEAR = "flag", "comment", "clear"
@@ -93,7 +95,9 @@ class Reviewed:
     failure: ServerError | None = None
 
 
-def review(study: Study, forms: Sequence[str] = (), *, apply: bool = False) -> Reviewed:
+def review(
+    study: Study, forms: Sequence[str] = (), *, apply: bool = False, progress: Progress = silent
+) -> Reviewed:
     """Compare the warehouse's verdicts with the server; with `apply` bring the server up to them.
 
     Raises:
@@ -103,22 +107,26 @@ def review(study: Study, forms: Sequence[str] = (), *, apply: bool = False) -> R
     chosen = [form.form_id for form in study.chosen(forms)]
     if not study.warehouse.exists():
         raise StudyError("nothing is loaded yet", where=study.warehouse.name, remedy="run `tracer-etl run`")
-    desk, steps = open_desk(study), []
-    for form_id in chosen:
-        steps += _planned(study, desk, form_id)
+    desk = open_desk(study)
+    planned = [step for form_id in chosen for step in _planned(study, desk, form_id)]
     if not apply:
-        return Reviewed(tuple(steps), desk.words)
+        return Reviewed(tuple(planned), desk.words)
+    return _applied(desk, planned, progress)
+
+
+def _applied(desk: Desk, planned: Sequence[Step], progress: Progress) -> Reviewed:
+    """Do what is due, form by form, until all is done or the server fails."""
     tried: dict[tuple[str, str], Step] = {}
     failure = None
     try:
-        for form_id in chosen:
-            due = [step for step in steps if step.form_id == form_id and step.what in TO_DO]
-            for step in desk.carry_out(form_id, due) if due else ():
+        for form_id in dict.fromkeys(step.form_id for step in planned):
+            due = [step for step in planned if step.form_id == form_id and step.what in TO_DO]
+            for step in progress(desk.carry_out(form_id, due), f"review {form_id}", len(due)):
                 tried[form_id, step.submission] = step
     except ServerError as error:
         failure = error
-    done = [tried.get((step.form_id, step.submission), _untried(step)) for step in steps]
-    return Reviewed(tuple(done), desk.words, failure)
+    steps = tuple(tried.get((step.form_id, step.submission), _untried(step)) for step in planned)
+    return Reviewed(steps, desk.words, failure)
 
 
 def open_desk(study: Study) -> Desk:
