@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from workbooks import add, change, copied_study
 
+from tiny import STUDY
 from tracer_etl.errors import Changed, DriftError, Refused, StudyError, TracerError
 from tracer_etl.fieldwork.publishing import Plan, apply, in_order, plans
 from tracer_etl.fieldwork.publishing_central import CentralForms
@@ -18,9 +23,12 @@ from tracer_etl.study import StudyForm
 from tracer_etl.testing import FakeCentral, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tracer_etl.study import Study
+    from tracer_etl.testing.loopback import Reply, Request
+
+    Command = Callable[..., subprocess.CompletedProcess[str]]
 
 RECORDED = Path(__file__).parents[2] / "../shared/servers/recordings"
 FORM = "selection_assessment"
@@ -288,6 +296,21 @@ def test_whoever_may_not_manage_forms_is_told_so(
         plans(study, viewer, [FORM])
 
 
+def test_forms_that_central_encrypts_itself_are_left_to_its_own_pages(study: Study) -> None:
+    class Managed(FakeCentral):
+        """Central with managed encryption, as far as its answers tell."""
+
+        def handle(self, request: Request) -> Reply:
+            reply = super().handle(request)
+            if isinstance(reply.body, bytes):
+                reply.body = reply.body.replace(b'"keyId":null', b'"keyId":7')
+            return reply
+
+    with Managed() as server:
+        server.publish(workbook(study), study.media)
+        assert "managed encryption" in refused(study, opened(server, study, *server.admin)).what
+
+
 # -- what was left half done
 
 
@@ -408,3 +431,73 @@ def test_another_version_than_sent_is_reported(
     server.after(f"{FORM}/draft/publish", spoil)
     with pytest.raises(Changed, match="the published version is 'other'"):
         apply(forms, plan)
+
+
+# -- the command line
+
+
+@pytest.fixture
+def command(server: FakeCentral, tmp_path: Path) -> Command:
+    """Give `tracer-etl forms publish` on a study of one form."""
+    user, password = server.admin
+    settings = {"URL": server.url, "USER": user, "PASSWORD": password, "PROJECT": "1", "SERVER": "central"}
+    environment = {**os.environ, **{f"TRACER_{name}": value for name, value in settings.items()}}
+    file = tmp_path / "study.toml"
+    text = STUDY.replace('media = "."', 'media = "media"').replace('"tiny"', f'"{FORM}"')
+    file.write_text(text.replace("tiny.md", f"{FORM}.xlsx"), encoding="utf-8")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        given = [sys.executable, "-m", "tracer_etl", "--study", str(file), "forms", "publish", *arguments]
+        return subprocess.run(
+            given, capture_output=True, text=True, check=False, timeout=300, env=environment
+        )
+
+    return run
+
+
+def test_the_command_shows_then_does_then_has_nothing_to_do(
+    server: FakeCentral, study: Study, command: Command
+) -> None:
+    shown = command()
+    assert shown.returncode == 0
+    heading, line = shown.stdout.splitlines()
+    assert heading.split() == ["form", "action", "version", "details"]
+    assert line.split()[:3] == [FORM, "new", OLD]
+    assert "1 to do; --apply does it" in shown.stderr
+    assert not writes(server)
+    done = command("--apply")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[1].endswith("done")
+    assert "1 of 1 done" in done.stderr
+    writes(server)
+    again = command("--apply")
+    assert again.returncode == 0
+    assert "nothing to do" in again.stderr
+    assert not writes(server)
+
+
+def test_the_command_prints_the_differences_and_refuses_with_its_exit_code(
+    server: FakeCentral, study: Study, forms: CentralForms, command: Command
+) -> None:
+    publish(study, forms, FORM)
+    change(workbook(study), ("survey", "sa_note", "label::English (en)", "Remark"))
+    shown = command("--apply")
+    assert shown.returncode == 2
+    assert '  sa3/sa_note: label in English (en) "Reasons for the marks" -> "Remark"' in shown.stdout
+    assert f"version {OLD} on the server has other content" in shown.stderr
+    change(workbook(study), version=NEW)
+    shown = command("--json")
+    assert shown.returncode == 0
+    (plan,) = json.loads(shown.stdout)
+    assert (plan["action"], plan["changes"][0]["what"]) == ("new version", "label")
+    change(workbook(study), ("survey", "sa_test", "type", "date"))
+    assert command("--apply", "--accept-unsafe").returncode == 2
+    assert server.form(FORM).current.version == OLD
+
+
+def test_the_command_says_what_failed(server: FakeCentral, study: Study, command: Command) -> None:
+    server.faults.append(Fault("status", match="draft/publish", status=504))
+    shown = command("--apply")
+    assert shown.returncode == 4
+    assert shown.stdout.splitlines()[1].endswith("failed")
+    assert "0 of 1 done" in shown.stderr

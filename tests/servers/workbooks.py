@@ -27,7 +27,7 @@ def copied_study(folder: Path) -> Study:
     for form in study.forms:
         shutil.copy(form.workbook, folder)
         forms.append(replace(form, workbook=folder / form.workbook.name))
-    return replace(study, media=folder / "media", forms=tuple(forms))
+    return replace(study, media=folder / "media", cases=folder / "cases", forms=tuple(forms))
 
 
 def change(path: Path, *edits: tuple[str, str, str, str], version: str = "") -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from tracer_etl import __version__, errors
-from tracer_etl.cli import field, forms, review, stages
+from tracer_etl.cli import field, forms, publishing, review, stages
 
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended: 128 + SIGINT."""
@@ -85,5 +85,6 @@ def cli(context: click.Context, study_file: Path, verbose: bool) -> None:
     context.obj = study_file
 
 
+forms.forms.add_command(publishing.publish)
 for _command in (*stages.COMMANDS, forms.forms, field.field, review.review):
     cli.add_command(_command)

@@ -10,15 +10,15 @@ from urllib.parse import quote
 
 import requests
 
-from tracer_etl.errors import Refused
-from tracer_etl.fieldwork.publishing import Standing, md5
+from tracer_etl.errors import Refused, StudyError
+from tracer_etl.fieldwork.form_server import Standing, md5
 from tracer_etl.xform import compile_xform
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    from tracer_etl.fieldwork.publishing import Local
+    from tracer_etl.fieldwork.form_server import Local
     from tracer_etl.questions import Form, Kind
     from tracer_etl.servers.session import Session
 
@@ -48,9 +48,16 @@ class CentralForms:
     # -- reading
 
     def standing(self, form_id: str) -> Standing | None:
-        """Ask how a form stands; None when the server does not have it."""
+        """Ask how a form stands; None when the server does not have it.
+
+        Raises:
+            StudyError: Central encrypts the project's forms itself, so that what it has is no workbook's.
+        """
         path = self._path(form_id)
         said = self._found(path)
+        if said and said.get("keyId") is not None:
+            what = "Central's managed encryption rewrites what is published, so nothing can be compared"
+            raise StudyError(what, where=form_id, remedy="publish it in Central's own pages")
         published = said is not None and said.get("publishedAt") is not None
         draft = self._compiled(f"{path}/draft.xml") if self._found(f"{path}/draft") is not None else None
         if not published:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from tracer_etl.differences import differences
 from tracer_etl.errors import Changed, Refused, Unavailable
-from tracer_etl.fieldwork.publishing import Standing, same_label
+from tracer_etl.fieldwork.form_server import Standing, same_label
 from tracer_etl.form import read_form
 from tracer_etl.servers.kobo_content import workbook
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from tracer_etl.fieldwork.publishing import Local
+    from tracer_etl.fieldwork.form_server import Local
     from tracer_etl.questions import Form
     from tracer_etl.servers.session import Session
 
