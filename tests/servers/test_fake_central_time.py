@@ -291,6 +291,18 @@ def test_entities_come_later_and_in_pages():
     assert (again.status_code, "ETag" in answer.headers, none.status_code) == (304, False, 400)
 
 
+def test_select_in_subtables_is_relative(small, reader):
+    small.submit(FORM, sent_xml("024-openrosa-resubmit-same"))
+    whole = reader.get(".svc/Submissions.pekerjaan").json()["value"][0]
+    some = reader.get(".svc/Submissions.pekerjaan?$select=gaji,tempat/kota").json()["value"][0]
+    assert some == {"gaji": whole["gaji"], "tempat": whole["tempat"]}
+    key = reader.get(".svc/Submissions.pekerjaan?$select=__Submissions-id").json()["value"][0]
+    assert key == {"__Submissions-id": whole["__Submissions-id"]}
+    for name, code in (("tugas/jam", 400.24), ("pekerjaan", 400.23), ("__system", 400.23)):
+        assert reader.get(f".svc/Submissions.pekerjaan?$select={name}").json()["code"] == code
+    assert reader.rows("$select=pekerjaan/gaji").json()["code"] == 400.24
+
+
 def test_drafts_and_their_files():
     with FakeCentral() as server:
         server.publish(RECORDINGS / "forms/alumni_update.xlsx")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tracer_etl.testing.central.answers import Problem
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from tracer_etl.testing.central.state import Form, State, Submission, Version
 
 _UUID = re.compile(r"(?:uuid:)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
-_TRUE = ("1", "true")
 
 
 def invalid(reason: str) -> Problem:
@@ -29,16 +29,50 @@ def invalid(reason: str) -> Problem:
 # -- from submissions
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The entity block of one submission: its attributes, label, and the values saved to properties."""
+
+    said: dict[str, str]
+    label: str
+    data: dict[str, str]
+
+    @property
+    def key(self) -> str:
+        """Give the entity's uuid.
+
+        Raises:
+            Problem: 400.11 when it is none.
+        """
+        key = self.said.get("id", "").lower().removeprefix("uuid:")
+        if not _UUID.fullmatch(key):
+            raise not_a_uuid()
+        return key
+
+    def wants(self, action: str) -> bool:
+        """Tell whether create or update is asked for."""
+        return self.said.get(action, "").lower() in ("1", "true")
+
+    def base(self, entity: Entity) -> int:
+        """Give the version an update was made on; without one the current version."""
+        text = self.said.get("baseVersion", "")
+        return int(text) if text.isdigit() else entity.current.number
+
+
+def not_a_uuid() -> Problem:
+    """Refuse a uuid that is none."""
+    message = "Invalid input data type: expected (uuid) to be (valid version 4 UUID)"
+    return Problem(400.11, message, {"field": "uuid", "expected": "valid version 4 UUID"})
+
+
 def process(state: State, form: Form, submission: Submission, version: Version) -> None:
     """Do what Central's workers do after a submission; a failure shows only in its audits."""
     schema = form.edition(version.form_version).schema
-    root = None if version.encrypted else read_instance(version.xml)
-    block = _block(root)
-    if block is None or not schema.entity:
+    block = None if version.encrypted or not schema.entity else read_block(version.xml, schema)
+    if block is None:
         return
-    said = {str(name).rpartition("}")[2]: str(value) for name, value in block.attrib.items()}
     try:
-        _apply(state, form, submission, version, (said, block, _saved(root, schema)))
+        _apply(state, form, submission, version, block)
     except Problem as problem:
         details = {
             "problem": {"problemCode": problem.code, "problemDetails": problem.details},
@@ -50,16 +84,23 @@ def process(state: State, form: Form, submission: Submission, version: Version) 
         state.log(version.submitter, "entity.error", None, details)
 
 
-def _block(root: _Element | None) -> _Element | None:
+def read_block(xml: bytes, schema: Schema) -> Block | None:
+    """Read the entity block of a submission."""
+    root = read_instance(xml)
     meta = children(root).get("meta", [None])[0]
-    return children(meta).get("entity", [None])[0]
+    block = children(meta).get("entity", [None])[0]
+    if block is None:
+        return None
+    said = {str(name).rpartition("}")[2]: str(value) for name, value in block.attrib.items()}
+    label = children(block).get("label", [None])[0]
+    return Block(said, "" if label is None else label.text or "", _saved(root, schema))
 
 
 def _saved(root: _Element | None, schema: Schema) -> dict[str, str]:
     data = {}
     for node in schema.fields:
-        if node.save_to and root is not None:
-            element: _Element | None = root
+        if node.save_to:
+            element = root
             for step in node.path.split("/")[1:]:
                 element = children(element).get(step, [None])[-1]
             if element is not None:
@@ -67,39 +108,22 @@ def _saved(root: _Element | None, schema: Schema) -> dict[str, str]:
     return data
 
 
-def _apply(
-    state: State,
-    form: Form,
-    submission: Submission,
-    version: Version,
-    sent: tuple[dict[str, str], _Element, dict[str, str]],
-) -> None:
-    said, block, data = sent
-    dataset = state.projects[form.project].datasets.get(said.get("dataset", ""))
+def _apply(state: State, form: Form, submission: Submission, version: Version, block: Block) -> None:
+    name = block.said.get("dataset", "")
+    dataset = state.projects[form.project].datasets.get(name)
     if dataset is None:
-        name = said.get("dataset", "")
-        raise Problem(
-            404.7, f"The dataset ({name}) specified in the submission does not exist.", {"datasetName": name}
-        )
-    key = said.get("id", "").lower().removeprefix("uuid:")
-    if not _UUID.fullmatch(key):
-        raise Problem(
-            400.8, "Invalid input data type: expected (uuid) to be (valid version 4 UUID)", {"field": "uuid"}
-        )
-    label = children(block).get("label", [None])[0]
-    text = "" if label is None else label.text or ""
-    wants_update = said.get("update", "").lower() in _TRUE
-    if wants_update and (key in dataset.entities or said.get("create", "").lower() not in _TRUE):
-        entity = _update(state, dataset, key, said, (text, data), version)
-        action = "entity.update.version"
-    elif said.get("create", "").lower() in _TRUE:
+        message = f"The dataset ({name}) specified in the submission does not exist."
+        raise Problem(404.7, message, {"datasetName": name})
+    key = block.key
+    if block.wants("update") and (key in dataset.entities or not block.wants("create")):
+        entity, action = _update(state, dataset, key, block, version), "entity.update.version"
+    elif block.wants("create"):
         if key in dataset.entities and len(submission.versions) > 1:
             return  # an edit of the submission that made it
-        entity = create(state, dataset, key, text, data, version.submitter, version.agent)
-        action = "entity.create"
+        made = (block.label, block.data, version.submitter, version.agent)
+        entity, action = create(state, dataset, key, *made), "entity.create"
     else:
         return
-    submission.entity = key
     details = {
         "entity": {"uuid": key, "dataset": dataset.name},
         "entityId": entity.number,
@@ -110,33 +134,25 @@ def _apply(
     state.log(version.submitter, action, dataset.actee_id, details)
 
 
-def _update(
-    state: State,
-    dataset: Dataset,
-    key: str,
-    said: dict[str, str],
-    sent: tuple[str, dict[str, str]],
-    version: Version,
-) -> Entity:
+def _update(state: State, dataset: Dataset, key: str, block: Block, version: Version) -> Entity:
     entity = dataset.entities.get(key)
-    if entity and entity.deleted_at:
-        message = f"The entity with UUID ({key}) has been deleted."
-        raise Problem(404.11, message, {"entityUuid": key})
     if entity is None:
         message = (
             f"The entity with UUID ({key}) specified in the submission does not exist in the dataset "
             f"({dataset.name})."
         )
         raise Problem(404.8, message, {"entityUuid": key, "datasetName": dataset.name})
-    if said.get("trunkVersion") and not said.get("branchId"):
+    if entity.deleted_at:
+        message = f"The entity with UUID ({key}) has been deleted."
+        raise Problem(404.11, message, {"entityUuid": key})
+    if block.said.get("trunkVersion") and not block.said.get("branchId"):
         raise Problem(400.2, "Required parameter branchId missing.", {"field": "branchId"})
-    base = int(said["baseVersion"]) if said.get("baseVersion", "").isdigit() else entity.current.number
+    base = block.base(entity)
     if not 1 <= base <= len(entity.versions):
         message = f"Base version ({base}) does not exist for entity UUID ({key}) in dataset ({dataset.name})."
         details = {"baseVersion": base, "entityUuid": key, "datasetName": dataset.name}
         raise Problem(404.9, message, details)
-    label, data = sent
-    return revise(state, entity, label, data, base, version.submitter, version.agent)
+    return revise(state, entity, block.label, block.data, base, version.submitter, version.agent)
 
 
 # -- the changes themselves
@@ -189,14 +205,9 @@ def revise(
     """
     current, before = entity.current, entity.versions[base - 1]
     received = {**data, **({"label": label} if label else {})}
-    conflict, clashing = entity.conflict, None
-    if base != current.number:
-        clashing = sorted(
-            name
-            for name, value in data.items()
-            if current.data.get(name) != before.data.get(name) and current.data.get(name) != value
-        )
-        conflict = "hard" if clashing or entity.conflict == "hard" else "soft"
+    clashing = None if base == current.number else _clashing(current.data, before.data, data)
+    hard = bool(clashing) or entity.conflict == "hard"
+    conflict = entity.conflict if clashing is None else "hard" if hard else "soft"
     version = EntityVersion(
         current.number + 1,
         label or current.label,
@@ -212,6 +223,11 @@ def revise(
     entity.versions.append(version)
     entity.updated_at, entity.conflict = version.created_at, conflict
     return entity
+
+
+def _clashing(now: dict[str, str], before: dict[str, str], sent: dict[str, str]) -> list[str]:
+    changed = {name for name, value in now.items() if value != before.get(name)}
+    return sorted(name for name, value in sent.items() if name in changed and now[name] != value)
 
 
 def checked(dataset: Dataset, given: Any) -> dict[str, str]:  # noqa: ANN401 - JSON
@@ -239,8 +255,7 @@ def add(state: State, dataset: Dataset, given: dict[str, Any], actor: Actor, age
     data = checked(dataset, given.get("data") or {})
     key = str(given.get("uuid") or uuid.uuid4()).lower()
     if not _UUID.fullmatch(key):
-        message = "Invalid input data type: expected (uuid) to be (valid version 4 UUID)"
-        raise Problem(400.11, message, {"field": "uuid", "expected": "valid version 4 UUID"})
+        raise not_a_uuid()
     label = given.get("label")
     if label is not None and not isinstance(label, str):
         message = "Invalid input data type: expected (label) to be (string)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracer_etl.testing.central.answers import Problem, not_found, unexpected
 from tracer_etl.testing.central.render import children, read_instance
@@ -158,12 +158,7 @@ def admit(state: State, form: Form, submission: Submission) -> None:
     submission.event = next(state.events)
     form.insert(submission)
     first = submission.first
-    details = {
-        "instanceId": submission.key,
-        "submissionId": submission.number,
-        "submissionDefId": first.number,
-    }
-    state.log(first.submitter, "submission.create", form.actee_id, details)
+    state.log(first.submitter, "submission.create", form.actee_id, _details(submission, first))
     state.feed_entities(form, submission, first)
 
 
@@ -174,6 +169,22 @@ def revise(state: State, form: Form, xml: bytes, files: Files, sender: Sender) -
         Problem: 404.5 nothing to edit, 409.9 not the current version, 409.8 the id exists.
     """
     head = read_head(xml)
+    submission = _edited(form, head)
+    version = make(state, form, head, xml, sender)
+    kept = submission.current.files
+    version.files = {name: kept.get(name) for name in version.files}
+    _fill(version, files)
+    submission.versions.append(version)
+    submission.updated_at, submission.review_state = version.created_at, "edited"
+    submission.event = next(state.events)
+    form.by_instance[version.instance_id] = submission
+    form.touch(submission)
+    state.log(sender.actor, "submission.update.version", form.actee_id, _details(submission, version))
+    state.feed_entities(form, submission, version)
+    return submission
+
+
+def _edited(form: Form, head: Head) -> Submission:
     submission = form.by_instance.get(head.deprecated_id)
     if submission is None or submission.deleted_at:
         message = (
@@ -189,23 +200,15 @@ def revise(state: State, form: Form, xml: bytes, files: Files, sender: Sender) -
             "server. Please try again with a unique instanceID."
         )
         raise Problem(409.8, message)
-    version = make(state, form, head, xml, sender)
-    kept = submission.current.files
-    version.files = {name: kept.get(name) for name in version.files}
-    _fill(version, files)
-    submission.versions.append(version)
-    submission.updated_at, submission.review_state = version.created_at, "edited"
-    submission.event = next(state.events)
-    form.by_instance[version.instance_id] = submission
-    form.touch(submission)
-    details = {
+    return submission
+
+
+def _details(submission: Submission, version: Version) -> dict[str, Any]:
+    return {
         "instanceId": submission.key,
         "submissionId": submission.number,
         "submissionDefId": version.number,
     }
-    state.log(sender.actor, "submission.update.version", form.actee_id, details)
-    state.feed_entities(form, submission, version)
-    return submission
 
 
 def stale(deprecated_id: str) -> Problem:

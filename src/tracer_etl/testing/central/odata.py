@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -14,6 +13,7 @@ from tracer_etl.testing.central.filters import Column, read_filter, read_order
 from tracer_etl.testing.central.paging import Paging, context, next_link, page
 from tracer_etl.testing.central.people import may
 from tracer_etl.testing.central.render import Place, Renderer, as_json, read_instance
+from tracer_etl.testing.central.select import Selected, read_select
 from tracer_etl.testing.central.state import event_tag
 from tracer_etl.testing.loopback import Reply
 
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from tracer_etl.testing.central.schema import Schema
     from tracer_etl.testing.central.state import Form, State, Submission
 
-_SYSTEM = (
-    "submissionDate updatedAt submitterId submitterName attachmentsPresent attachmentsExpected status "
-    "reviewState deviceId edits formVersion deletedAt"
-).split()
 _PLAIN: dict[str, Column] = {
     "__id": ("text", lambda row: row.key),
     "__system/submissionDate": ("time", lambda row: row.first.created_at),
@@ -39,15 +35,6 @@ _COLUMNS = {**_PLAIN, **_ROOTED}
 
 
 # -- submissions
-
-
-@dataclass(frozen=True, slots=True)
-class Selected:
-    """A read $select: node paths and keys of __system; None stands for all."""
-
-    paths: frozenset[str] | None = None
-    system: tuple[str, ...] | None = tuple(_SYSTEM)
-    id: bool = True
 
 
 def read_form(state: State, call: Call) -> Form:
@@ -163,9 +150,9 @@ def _root(state: State, call: Call, form: Form, rows: list[Submission], *, expan
     return page([_cached(form, row, kind, selected) for row in shown], footer, tag)
 
 
-def _checked(schema: Schema, call: Call, tag: str) -> Selected:
+def _checked(schema: Schema, call: Call, tag: str, table: str = "Submissions") -> Selected:
     try:
-        return read_select(schema, call.request.param("$select"))
+        return read_select(schema, call.request.param("$select"), table)
     except Problem as problem:
         problem.headers["ETag"] = tag  # it was written before the rows were begun
         raise
@@ -177,33 +164,6 @@ def _after(form: Form, rows: list[Submission], token: dict[str, Any] | None) -> 
         return 0
     row = form.by_key.get(token.get("instanceId") or "")
     return len(rows) if row is None else bisect_right(rows, row.rank, key=lambda each: each.rank)
-
-
-def read_select(schema: Schema, text: str) -> Selected:
-    """Read a $select of the root table.
-
-    Raises:
-        Problem: 400.23 for a property that the current version has not.
-    """
-    if not text or text.strip() == "*":
-        return Selected()
-    names = [name.strip() for name in text.split(",")]
-    known = {node.listed(odata=True)["path"][1:]: node for node in schema.fields}
-    system = [name.removeprefix("__system/") for name in names if name.startswith("__system/")]
-    paths: set[str] = set()
-    for name in names:
-        if name in ("__id", "__system") or name.removeprefix("__system/") in _SYSTEM:
-            continue
-        if name not in known:
-            message = f"Could not find a property named '{name}'"
-            raise Problem(400.23, message, {"property": name})
-        node = known[name]
-        steps = node.path.split("/")
-        paths.update("/".join(steps[:end]) for end in range(2, len(steps) + 1))
-        if node.kind == "structure":
-            paths.update(inner.path for inner in node.walk())
-    kept = tuple(_SYSTEM) if "__system" in names else tuple(name for name in _SYSTEM if name in system)
-    return Selected(frozenset(paths), kept or None, "__id" in names)
 
 
 def _cached(form: Form, row: Submission, kind: tuple[Any, ...], selected: Selected) -> bytes:
@@ -225,7 +185,7 @@ def render(
         renderer = Renderer(expand, wkt, chosen.paths)
         root = read_instance(row.current.xml)
         fields, tails = renderer.content(form.current.schema.root, root, Place.root(row.key))
-    if chosen.id:
+    if chosen.keeps_id("__id"):
         fields["__id"] = row.key
     if chosen.system is not None:
         system = system_of(row)
@@ -263,19 +223,22 @@ def _sub(state: State, call: Call, form: Form, rows: list[Submission], table: st
         raise problem
     if call.request.headers.get("if-none-match") == tag:
         return Reply(200, b"", {"ETag": tag})
-    renderer = (call.request.param("$expand") == "*", call.flag("$wkt"))
-    pairs = [pair for row in rows for pair in _instances(form, row, table, renderer)]
+    selected = _checked(form.current.schema, call, tag, table)
+    how = (call.request.param("$expand") == "*", call.flag("$wkt"), call.request.param("$select"))
+    pairs = [pair for row in rows for pair in _instances(form, row, table, how, selected)]
     return sub_page(state, call, table, pairs, tag)
 
 
-def _instances(form: Form, row: Submission, table: str, how: tuple[bool, bool]) -> list[tuple[str, bytes]]:
+def _instances(
+    form: Form, row: Submission, table: str, how: tuple[bool, bool, str], selected: Selected
+) -> list[tuple[str, bytes]]:
     kind = (table, how, len(form.editions))
     known: list[tuple[str, bytes]] | None = row.cache.get(kind)
     if known is None:
         chain = form.current.schema.tables[table]
         root = None if row.current.encrypted else read_instance(row.current.xml)
-        instances = Renderer(*how).table(chain, root, row.key)
-        known = row.cache[kind] = [(each["__id"], as_json(each)) for each in instances]
+        instances = Renderer(how[0], how[1], selected.paths).table(chain, root, row.key)
+        known = row.cache[kind] = [(each["__id"], as_json(selected.cut(each))) for each in instances]
     return known
 
 
@@ -319,7 +282,9 @@ def single(state: State, call: Call) -> Reply:
     if table not in form.current.schema.tables:
         raise not_found()
     parent = next((identity for _, identity in reversed(steps) if identity), "")
-    pairs = _instances(form, row, table, (expand, call.flag("$wkt")))
+    selected = read_select(form.current.schema, call.request.param("$select"), table)
+    how = (expand, call.flag("$wkt"), call.request.param("$select"))
+    pairs = _instances(form, row, table, how, selected)
     if steps[-1][1]:
         pairs = [pair for pair in pairs if pair[0] == parent]
     elif parent:

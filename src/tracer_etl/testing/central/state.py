@@ -88,7 +88,6 @@ class Submission:
     deleted_at: datetime | None = None
     review_state: str | None = None
     comments: list[dict[str, Any]] = field(default_factory=list)
-    entity: str = ""
     cache: dict[Any, Any] = field(default_factory=dict)
 
     @property
