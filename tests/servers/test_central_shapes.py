@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
 
 import pytest
 
@@ -217,6 +218,27 @@ def test_central_shape_files_of_two_submissions_may_have_one_name(case: Case) ->
     case.pull()
     stored = [case.rows()[key(number)]["attachments"][0]["sha256"] for number in (1, 2)]
     assert len(set(stored)) == 2
+
+
+@pytest.mark.parametrize("name", ["a'b", "100% & more?", "a/b c#d", "\u00e9\U0001f600", "+07:00"])
+def test_central_shape_an_id_may_hold_anything(case: Case, name: str) -> None:
+    raw = xml(1, "<photo>a.jpg</photo><age>9007199254740993</age>").replace(
+        key(1).encode(), escape(name).encode()
+    )
+    assert case.server.submit("visit", raw) == name
+    case.log_in(media=True)
+    case.pull()
+    case.server.attach("visit", name, "a.jpg", b"late")
+    assert case.pull().new == 1
+    case.server.delete("visit", name)
+    case.pull()
+    case.server.advance(7200)
+    case.send(2)
+    case.pull()
+    case.server.restore("visit", name)
+    case.pull()
+    assert case.asked("__id eq")
+    case.same()
 
 
 def test_central_shape_broken_xml_is_set_aside_with_its_bytes(case: Case) -> None:

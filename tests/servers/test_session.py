@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import time
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tracer_etl.errors import Changed, Refused, StudyError, Unavailable
-from tracer_etl.servers.session import Patience, Session
+from tracer_etl.servers.session import Patience, Session, _date
 from tracer_etl.testing import Fault
 from tracer_etl.testing.loopback import Loopback, Reply, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
 SECRET = "s3cret-token-of-nobody"  # noqa: S105 - opens nothing
 PATIENCE = Patience(connect=1, stall=0.3, tries=4, pause=0.01)
@@ -248,6 +257,43 @@ def test_a_redirect_to_another_host_gets_nothing(server: Server) -> None:
     assert SECRET not in str(error.value)
 
 
+def test_a_redirect_to_a_file_store_is_followed_without_credentials(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Server() as store:
+        wrap(store, tmp_path)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "certificate.pem"))
+        place = store.url.replace("http://", "https://")
+        server.answers["/file"] = Reply(307, b"", {"Location": f"{place}/bucket/file?signature=1"})
+        reply = open_session(server).read("/file", {"a": "1"}, stream=True)
+        assert reply.json() == {"path": "/bucket/file"}
+        (seen,) = store.requests
+    assert "authorization" not in seen.headers
+    assert seen.query == (("signature", "1"),)
+
+
+def wrap(server: Loopback, folder: Path) -> None:
+    """Let a loopback server speak TLS with a certificate of its own."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "key.pem").write_bytes(pem)
+    (folder / "certificate.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+    server._server.socket = context.wrap_socket(server._server.socket, server_side=True)
+
+
 def test_a_redirected_post_is_not_sent_on(server: Server) -> None:
     server.answers["/x"] = Reply(307, b"", {"Location": "/y"})
     with pytest.raises(Refused, match="redirect"):
@@ -262,7 +308,7 @@ def test_redirects_without_end_are_noticed(server: Server) -> None:
 
 
 def test_a_password_of_netrc_is_not_sent(
-    server: Server, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password mine\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
@@ -332,6 +378,24 @@ def test_a_stream_gives_the_pieces_and_says_when_it_broke(server: Server) -> Non
     server.faults.append(Fault("cut"))
     with pytest.raises(Unavailable, match="the answer broke off"):
         b"".join(session.stream("/file"))
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("Tue, 24 Nov 2026 11:00:00 GMT", "2026-11-24T11:00:00+00:00"),
+        ("Tue, 24 Nov 2026 11:00:00 -0000", "2026-11-24T11:00:00+00:00"),
+        ("Tue, 24 Nov 2026 18:00:00 +0700", "2026-11-24T18:00:00+07:00"),
+        ("Tue, 24 Nov 2026 11:00:00 GMT, Tue, 24 Nov 2026 11:00:05 GMT", "2026-11-24T11:00:00+00:00"),
+        ("Tue, 99 Nov 2026 11:00:00 GMT", ""),
+        ("soon", ""),
+    ],
+)
+def test_a_date_is_read_with_its_zone_or_not_at_all(written: str, read: str) -> None:
+    reply = requests.Response()
+    reply.headers["Date"] = written
+    date = _date(reply)
+    assert (date.isoformat() if date else "") == read
 
 
 def test_the_servers_clock_is_known_after_an_answer(server: Server) -> None:

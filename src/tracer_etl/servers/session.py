@@ -7,6 +7,7 @@ import logging
 import random
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -17,7 +18,6 @@ from tracer_etl.errors import Changed, Refused, StudyError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from datetime import datetime
 
 log = logging.getLogger(__name__)
 
@@ -282,9 +282,10 @@ def _said(reply: requests.Response) -> str:
 def _date(reply: requests.Response) -> datetime | None:
     """Read the Date header; None where there is none or it is none."""
     try:
-        return parsedate_to_datetime(reply.headers["Date"])
+        date = parsedate_to_datetime(reply.headers["Date"])
     except (KeyError, ValueError):
         return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _retry_after(reply: requests.Response, pause: float) -> float:
