@@ -148,6 +148,11 @@ def test_rights_are_granted_and_taken_back(server: FakeKobo, owner: Client) -> N
     parts = {"xml_submission_file": ("s.xml", server.stamp(uid, _xml(2)))}
     assert phone("POST", "/submission", files=parts).status_code == 403
     assert phone("POST", f"{asset}permission-assignments/", json=people).status_code == 403
+    server.set_permissions("phone", {"view_submissions"}, form=uid)
+    listed = owner("GET", f"{asset}permission-assignments/").json()
+    base = next(i for i in listed if i["user"].endswith("/phone/") and "view_asset" in i["permission"])
+    assert owner("DELETE", base["url"]).status_code == 204
+    assert phone("GET", f"{asset}data/").status_code == 404, "what implied the right is gone with it"
 
 
 def test_bulk_changes_touch_what_they_name(server: FakeKobo, owner: Client) -> None:
@@ -186,7 +191,11 @@ def test_a_file_of_a_repeat_instance_says_which(server: FakeKobo, owner: Client)
     files = owner("GET", f"{url}{key}/").json()["_attachments"]
     xpaths = {item["media_file_basename"]: item["question_xpath"] for item in files}
     assert xpaths == {"p0.jpg": "job[1]/proof", "p1.jpg": "job[2]/proof"}
-    for fields, lost in (('["_attachments"]', True), ('["_attachments","job"]', False)):
+    for fields, lost in (
+        ('["_attachments"]', True),
+        ('["_attachments","who"]', True),
+        ('["_attachments","job"]', False),
+    ):
         (row,) = owner("GET", url, params={"fields": fields}).json()["results"]
         assert {item["question_xpath"] == "" for item in row["_attachments"]} == {lost}, fields
 
@@ -225,3 +234,22 @@ def test_a_hundred_pages_hold_every_row_once(server: FakeKobo, owner: Client, tm
         seen, last = seen + len(rows), rows[-1]["_id"]
     assert seen == 2_000
     assert len(server.requests) == 101
+
+
+def test_an_edit_lets_go_of_the_files_it_no_longer_names_and_old_names_lead_nowhere(
+    server: FakeKobo, owner: Client
+) -> None:
+    uid = _imported(owner)
+    job = "<job><proof>old.jpg</proof></job>"
+    key = server.submit(uid, _xml(1, job), {"old.jpg": b"1", "audit.csv": b"2"})
+    for number, named in ((2, job), (3, job.replace("old", "new"))):
+        raw = _xml(number, named)
+        raw = raw.replace(b"</meta>", f"<deprecatedID>uuid:{number - 1}</deprecatedID></meta>".encode())
+        server.edit(uid, key, raw)
+    truth = server.truth(uid)[key]
+    assert (truth.files, truth.missing) == ({"audit.csv": b"2"}, ("new.jpg",))
+    data = f"/api/v2/assets/{uid}/data/"
+    assert owner("GET", f"{data}uuid:3/").json()["_id"] == int(key)
+    assert owner("GET", f"{data}uuid:1/").json()["_id"] == int(key), "the root uuid leads on"
+    server.delete(uid, key)
+    assert [owner("GET", f"{data}uuid:{number}/").status_code for number in (1, 2, 3)] == [404, 404, 404]
