@@ -7,16 +7,18 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from workbooks import add, change, copied_study
+from workbooks import add, by_another_converter, change, copied_study, write
 
 from tiny import STUDY
 from tracer_etl.errors import Changed, DriftError, Refused, StudyError, TracerError
 from tracer_etl.fieldwork.publishing import Plan, apply, in_order, plans
 from tracer_etl.fieldwork.publishing_central import CentralForms
+from tracer_etl.form import read_form
 from tracer_etl.servers import Options, central
 from tracer_etl.servers.session import Patience
 from tracer_etl.study import StudyForm
@@ -34,6 +36,15 @@ RECORDED = Path(__file__).parents[2] / "../shared/servers/recordings"
 FORM = "selection_assessment"
 GPS = "employer_needs"
 OLD, NEW = "2026112401", "2026112501"
+PICTURED: dict[str, tuple[tuple[str, ...], ...]] = {
+    "survey": (
+        ("type", "name", "label", "media::image", "appearance"),
+        ("note", "peta", "Peta", "peta.png", ""),
+        ("select_one desa", "desa", "Desa", "", "search('desa')"),
+    ),
+    "choices": (("list_name", "name", "label"), ("desa", "name", "label")),
+    "settings": (("form_id", "version"), ("bergambar", "1")),
+}
 HASTY = Patience(connect=10, stall=60, tries=2, pause=0.01, longest=0.01)
 
 
@@ -167,6 +178,58 @@ def test_a_label_raised_for_its_own_sake_is_published(study: Study, forms: Centr
     change(workbook(study), version=NEW)
     (plan,) = publish(study, forms, FORM)
     assert (plan.action, plan.details) == ("new version", f"only its label since {OLD}")
+
+
+def test_it_does_not_matter_which_program_made_the_xml_on_the_server(
+    server: FakeCentral, study: Study, forms: CentralForms
+) -> None:
+    publish(study, forms, FORM)
+    edition = server.form(FORM).current
+    edition.xform = by_another_converter(read_form(workbook(study), study.media)).encode()
+    assert only(study, forms).action == "no change"
+
+
+def test_pictures_travel_with_the_form_and_what_central_has_no_place_for_stays(
+    server: FakeCentral, study: Study, forms: CentralForms, tmp_path: Path
+) -> None:
+    pictured = replace(study, forms=(StudyForm("bergambar", write(tmp_path / "bergambar.xlsx", PICTURED)),))
+    (study.media / "peta.png").write_bytes(b"picture")
+    (plan,) = publish(pictured, forms)
+    assert plan.files == ("desa.csv", "peta.png")
+    media = server.form("bergambar").current.media
+    assert {name: item.content for name, item in media.items()} == {"peta.png": b"picture"}
+    (study.media / "desa.csv").write_text("name,label\n", encoding="utf-8")
+    assert plans(pictured, forms)[0].action == "no change"
+    (study.media / "peta.png").write_bytes(b"another picture")
+    assert publish(pictured, forms)[0].files == ("peta.png",)
+    assert plans(pictured, forms)[0].action == "no change"
+
+
+def test_the_case_list_made_for_the_phones_is_sent(
+    server: FakeCentral, study: Study, forms: CentralForms
+) -> None:
+    study.cases.mkdir()
+    (study.cases / "applicants.csv").write_text("name,label\nAP9,Giliran hari ini\n", encoding="utf-8")
+    publish(study, forms, FORM)
+    held = server.form(FORM).current.media["applicants.csv"].content
+    assert held == (study.cases / "applicants.csv").read_bytes()
+    assert only(study, forms).action == "no change"
+
+
+def test_answers_to_a_version_that_changed_files_only_are_loaded_like_any_other(
+    server: FakeCentral, study: Study, forms: CentralForms, tracer: Command
+) -> None:
+    publish(study, forms, FORM)
+    (study.media / "applicants.csv").write_text("name,label\nAP1,Pelamar rekaan\n", encoding="utf-8")
+    publish(study, forms, FORM)
+    for number, version in enumerate((OLD, f"{OLD}+1")):
+        body = f"<sa3><sa_test>80</sa_test></sa3><meta><instanceID>uuid:{number}</instanceID></meta>"
+        server.submit(FORM, f'<data id="{FORM}" version="{version}">{body}</data>'.encode())
+    assert tracer("pull").returncode == 0
+    built = tracer("build", "--json")
+    assert built.returncode == 0, built.stderr
+    (one,) = json.loads(built.stdout)
+    assert (one["form_id"], one["submissions"], one["problems"]) == (FORM, 2, 0)
 
 
 # -- what is refused
@@ -437,8 +500,8 @@ def test_another_version_than_sent_is_reported(
 
 
 @pytest.fixture
-def command(server: FakeCentral, tmp_path: Path) -> Command:
-    """Give `tracer-etl forms publish` on a study of one form."""
+def tracer(server: FakeCentral, tmp_path: Path) -> Command:
+    """Give the command line on a study of one form."""
     user, password = server.admin
     settings = {"URL": server.url, "USER": user, "PASSWORD": password, "PROJECT": "1", "SERVER": "central"}
     environment = {**os.environ, **{f"TRACER_{name}": value for name, value in settings.items()}}
@@ -447,12 +510,17 @@ def command(server: FakeCentral, tmp_path: Path) -> Command:
     file.write_text(text.replace("tiny.md", f"{FORM}.xlsx"), encoding="utf-8")
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        given = [sys.executable, "-m", "tracer_etl", "--study", str(file), "forms", "publish", *arguments]
+        given = [sys.executable, "-m", "tracer_etl", "--study", str(file), *arguments]
         return subprocess.run(
             given, capture_output=True, text=True, check=False, timeout=300, env=environment
         )
 
     return run
+
+
+@pytest.fixture
+def command(tracer: Command) -> Command:
+    return partial(tracer, "forms", "publish")
 
 
 def test_the_command_shows_then_does_then_has_nothing_to_do(

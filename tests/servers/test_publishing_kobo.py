@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from workbooks import add, change, copied_study, remove
+from workbooks import add, change, copied_study, remove, write
 
 from tracer_etl.errors import Changed, DriftError, Refused, StudyError, TracerError, Unavailable
 from tracer_etl.fieldwork.publishing import Plan, apply, in_order, plans
 from tracer_etl.fieldwork.publishing_kobo import KoboForms
 from tracer_etl.servers import Options, kobo
 from tracer_etl.servers.session import Patience
+from tracer_etl.study import StudyForm
 from tracer_etl.testing import FakeKobo, Fault
 
 if TYPE_CHECKING:
@@ -173,6 +174,27 @@ def test_a_project_that_was_renamed_is_the_same_form(
     publish(study, forms, FORM)
     asset(server).name = "Seleksi 2026, tim Blitar"
     assert only(study, forms).action == "no change"
+
+
+def test_pictures_and_searched_lists_travel_with_the_form(
+    server: FakeKobo, study: Study, forms: KoboForms, tmp_path: Path
+) -> None:
+    sheets: dict[str, tuple[tuple[str, ...], ...]] = {
+        "survey": (
+            ("type", "name", "label", "media::image", "appearance"),
+            ("note", "peta", "Peta", "peta.png", ""),
+            ("select_one desa", "desa", "Desa", "", "search('desa')"),
+        ),
+        "choices": (("list_name", "name", "label"), ("desa", "name", "label")),
+        "settings": (("form_id", "version"), ("bergambar", "1")),
+    }
+    pictured = replace(study, forms=(StudyForm("bergambar", write(tmp_path / "bergambar.xlsx", sheets)),))
+    (study.media / "peta.png").write_bytes(b"picture")
+    publish(pictured, forms)
+    desa = (study.media / "desa.csv").read_bytes()
+    held = {file.name: file.content for file in asset(server, "bergambar").files}
+    assert held == {"desa.csv": desa, "peta.png": b"picture"}
+    assert plans(pictured, forms)[0].action == "no change"
 
 
 # -- what is refused

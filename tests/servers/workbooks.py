@@ -1,19 +1,21 @@
-"""Changed copies of the study's workbooks, and the study with its forms in a folder that may be changed."""
+"""Workbooks for tests of publishing: changed copies of the study's, small new ones, other converters' XML."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 
 from tracer_etl.study import read_study
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
+    from tracer_etl.form import Form
     from tracer_etl.study import Study
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +60,34 @@ def remove(path: Path, name: str) -> None:
     book = load_workbook(path)
     book["survey"].delete_rows(_row(book["survey"], name))
     book.save(path)
+
+
+def write(path: Path, sheets: dict[str, tuple[tuple[str, ...], ...]]) -> Path:
+    """Write a workbook: the first row of each sheet is its heading."""
+    book = Workbook()
+    book.remove(book.worksheets[0])
+    for name, rows in sheets.items():
+        table = book.create_sheet(name)
+        for row in rows:
+            table.append(row)
+    book.save(path)
+    return path
+
+
+def by_another_converter(form: Form) -> str:
+    """Give a form's XForm as a converter of other habits would: root element, spaces, text ids, instance id."""
+    text = re.sub(rf"(?<![\w./-])/{form.root}(?=[/\"'\s)\[])", "/formulir", form.xform)
+    text = text.replace(f"<{form.root} ", "<formulir ", 1).replace(f"</{form.root}>", "</formulir>", 1)
+    text = re.sub(r" (=|>=|&lt;=) ", r"  \1 ", text)
+    text = re.sub(r":label(?=['\"])", ":teks", text)
+    text, count = re.subn(
+        r'<bind nodeset="/formulir/meta/instanceID"[^>]*>',
+        '<bind nodeset="/formulir/meta/instanceID" type="string" readonly="true()"'
+        " calculate=\"concat('uuid:', uuid())\"/>",
+        text,
+    )
+    assert count == 1
+    return text
 
 
 def _column(table: Worksheet, name: str) -> int:

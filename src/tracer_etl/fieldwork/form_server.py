@@ -57,7 +57,8 @@ class Standing:
 
     `form` is what phones get, None before the first publication; `media` maps its files to their MD5; `given`
     names files the server fills itself (entity lists, linked projects); `draft` is content that is uploaded
-    and not published, `draft_media` its files; `closed` says why the form takes no answers.
+    and not published, `draft_media` its files; `expected` are the files the published version has a place for
+    (None: any); `closed` says why the form takes no answers.
     """
 
     form: Form | None = field(repr=False)
@@ -65,6 +66,7 @@ class Standing:
     given: frozenset[str] = frozenset()
     draft: Form | None = field(default=None, repr=False)
     draft_media: Mapping[str, str] = field(default_factory=dict)
+    expected: frozenset[str] | None = None
     closed: str = ""
 
     @property
@@ -205,8 +207,7 @@ def same_label(mine: str, theirs: str) -> bool:
 def changed_files(local: Local, standing: Standing) -> tuple[str, ...]:
     """Name the files of a form that a server has not, or has otherwise; what it fills itself is left to it."""
     digests = local.digests()
-    return tuple(
-        name
-        for name in sorted(digests)
-        if name not in standing.given and standing.media.get(name) != digests[name]
-    )
+    sent = digests.keys() - standing.given
+    if standing.expected is not None:
+        sent &= standing.expected
+    return tuple(name for name in sorted(sent) if standing.media.get(name) != digests[name])

@@ -134,7 +134,7 @@ def _next_version(
     details = (summary(changes) or "only its label") + f" since {theirs}"
     if unsafe:
         details += "; UNSAFE"
-    files = changed_files(local, standing)
+    files = changed_files(local, replace(standing, expected=None))
     words = str(unsafe) if unsafe else ""
     return Plan(
         local.form.form_id, "new version", mine, details + _sent(files), local, changes, tables, files, words

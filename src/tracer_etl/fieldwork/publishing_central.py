@@ -70,6 +70,7 @@ class CentralForms:
             frozenset(name for name, (_, given) in files.items() if given),
             draft,
             _held(drafted),
+            frozenset(files),
         )
 
     def published(self, form_id: str) -> list[Form]:

@@ -66,7 +66,7 @@ class KoboForms:
             frozenset(one["filename"] for one in paired) | _linked(project["files"]),
             newest if changed else None,
             media,
-            "archived" if archived else "",
+            closed="archived" if archived else "",
         )
 
     def published(self, form_id: str) -> list[Form]:
