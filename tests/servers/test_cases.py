@@ -530,6 +530,20 @@ def test_what_forms_wrote_into_further_properties_stays(root, odk):
     assert {row["status"] for row in on_server(odk).values()} == {"selesai"}
 
 
+def test_what_a_person_should_look_at_is_said(root, odk):
+    made, one = one_list(root, ENTITIES)
+    bring(entity_list(odk, one), cases.read_cases(made, one))
+    entities = list(odk.state.projects[1].datasets["people"].entities.values())
+    entities[0].conflict = "hard"
+    entities[1].current.data["case_id"] = "A3"
+    target = entity_list(odk, one)
+    target.standing()
+    assert target.remarks == [
+        "two entities have the key 'A3'; the newer one is used",
+        "1 entities are in conflict: look at them in Central",
+    ]
+
+
 @pytest.mark.parametrize("name", ["name", "Label", "__id", "no blank"])
 def test_names_central_keeps_for_itself_are_refused(root, odk, name):
     _, one = one_list(root, ENTITIES.replace('"village"', f'"{name}"'))
@@ -541,7 +555,7 @@ def test_a_form_without_a_link_gets_a_file_and_one_with_a_link_entities(root, od
     made, one = one_list(root)
     [delivery] = cases_delivery.prepare(made, source=opened(odk))
     assert delivery.target.place == "var/cases/people.csv"
-    said = delivery.apply(accept_deletions=False)
+    said = delivery.apply()
     assert said == ["people.csv travels with the form: run `tracer-etl forms publish`"]
     path = cases.file_for_phones(made, "people.csv")
     assert path == root / "var/cases/people.csv"
@@ -572,9 +586,10 @@ def deliver(
     made: Study, server: FakeKobo, *, accept_deletions: bool = False
 ) -> tuple[tuple[int, int, int, int], list[str]]:
     [one] = cases_delivery.prepare(made, source=opened_kobo(server))
-    said = one.apply(accept_deletions=accept_deletions)
+    if not accept_deletions:
+        one.refuse_loss()
     changes = one.changes
-    return (len(changes.new), len(changes.changed), len(changes.gone), changes.same), said
+    return (len(changes.new), len(changes.changed), len(changes.gone), changes.same), one.apply()
 
 
 def media(server: FakeKobo) -> dict[str, bytes]:
@@ -600,6 +615,24 @@ def test_kobo_replaces_the_file_only_when_it_differs(root, kpi):
     assert [call.partition(" ")[0] for call in writes(kpi)] == ["DELETE", "POST", "PATCH"]
     assert b"A3,Orang 3,V2" in media(kpi)["people.csv"]
     assert len(media(kpi)) == 1
+
+
+def test_a_column_the_list_no_longer_names_leaves_the_phones(root, kpi):
+    deliver(study(root, LIST.replace('"village"', '"village", "phone"')), kpi)
+    assert b"08121" in media(kpi)["people.csv"]
+    assert deliver(study(root), kpi)[0] == (0, 10, 0, 0)
+    assert b"08121" not in media(kpi)["people.csv"]
+
+
+def test_a_list_of_two_forms_goes_to_both_with_the_same_people(root, kpi):
+    write(root, "again.md", FORM.replace("| visit ", "| again "))
+    second = kpi.publish(root / "again.md", root / "media")
+    text = LIST.replace('form = "visit"', 'form = ["visit", "again"]') + ASSIGN
+    made = study(root, text + '\n[[forms]]\nid = "again"\nworkbook = "again.md"\n')
+    for one in cases_delivery.prepare(made, source=opened_kobo(kpi)):
+        one.apply()
+    [file] = kpi.world.assets[second].files
+    assert file.content == media(kpi)["people.csv"]
 
 
 def test_kobo_believes_the_file_not_the_answer_that_got_lost(root, kpi):
@@ -639,6 +672,17 @@ def test_a_list_that_shrinks_by_more_than_a_fifth_needs_a_word(root, kpi):
     assert deliver(study(root), kpi, accept_deletions=True)[0] == (0, 0, 3, 7)
     write(root, "people.csv", without(4))
     assert deliver(study(root), kpi)[0] == (0, 0, 1, 6)
+
+
+def test_one_list_that_shrinks_stops_all_before_any_is_touched(root, kpi):
+    deliver(study(root), kpi)
+    write(root, "people.csv", without(5))
+    write(root, "more.csv", PEOPLE)
+    study(root, LIST.replace("people", "more") + LIST)
+    failed = field_cases(root, kpi, "--apply")
+    assert isinstance(failed.exception, Refused)
+    assert "more.csv" not in media(kpi)
+    assert failed.stdout.split("\n")[2].split()[-4:] == ["0", "0", "5", "5"]
 
 
 def test_an_empty_source_takes_nothing_away(root, kpi):

@@ -15,6 +15,7 @@ from tracer_etl.cli.output import give, line, near, remark, the_study, with_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tracer_etl.fieldwork.cases_delivery import Delivery
     from tracer_etl.fieldwork.phones import AppUsers, Holder, KoboAccounts, Phone
     from tracer_etl.fieldwork.qr import Badge
     from tracer_etl.servers.central import CentralSource
@@ -63,24 +64,36 @@ def cases(names: Sequence[str], as_json: bool, wanted: bool, accept_deletions: b
     the form; on KoboToolbox it is a file beside the form, replaced when it differs. A case keeps its person.
     """
     from tracer_etl.fieldwork import cases_delivery
+
+    deliveries = list(cases_delivery.prepare(the_study(), names))
+    rows = [_list_row(one) for one in deliveries]
+    give(rows, ("case_list", "place", "new", "changed", "gone", "same"), as_json)
+    for one in deliveries:
+        remark(f"{one.case_list.name}: {text}" for text in _said(one, asks=not (wanted or accept_deletions)))
+    # All lists are looked at before the first is touched.
+    for one in deliveries if wanted and not accept_deletions else ():
+        one.refuse_loss()
+    for one in deliveries if wanted else ():
+        remark(f"{one.case_list.name}: {text}" for text in one.apply())
+    _conclude(wanted)
+
+
+def _list_row(one: Delivery) -> ListRow:
+    changes = one.changes
+    sizes = (len(changes.new), len(changes.changed), len(changes.gone), changes.same)
+    return ListRow(one.case_list.name, one.target.place, *sizes)
+
+
+def _said(one: Delivery, *, asks: bool) -> list[str]:
+    """Say what a person should know before it is done."""
     from tracer_etl.fieldwork.cases import too_few
 
-    rows, remarks = [], []
-    for one in cases_delivery.prepare(the_study(), names):
-        name, changes = one.case_list.name, one.changes
-        sizes = (len(changes.new), len(changes.changed), len(changes.gone), changes.same)
-        rows.append(ListRow(name, one.target.place, *sizes))
-        said = list(one.remarks)
-        if changes.gone and one.target.keeps_gone:
-            said.append(f"{len(changes.gone)} gone case(s) stay on the phones (remove = true takes them off)")
-        elif (what := too_few(changes)) and not (wanted or accept_deletions):
-            said.append(f"{what}: that needs --accept-deletions")
-        if wanted:
-            said += one.apply(accept_deletions=accept_deletions)
-        remarks += [f"{name}: {text}" for text in said]
-    give(rows, ("case_list", "place", "new", "changed", "gone", "same"), as_json)
-    remark(remarks)
-    _conclude(wanted)
+    gone = len(one.changes.gone)
+    if gone and one.target.keeps_gone:
+        return [*one.remarks, f"{gone} gone case(s) stay on the phones (remove = true takes them off)"]
+    if asks and (what := too_few(one.changes)):
+        return [*one.remarks, f"{what}: that needs --accept-deletions"]
+    return list(one.remarks)
 
 
 @field.command()

@@ -47,6 +47,11 @@ class Target(Protocol):
         ...
 
     @property
+    def merges(self) -> bool:
+        """Tell whether it is changed case by case, and holds more than the list; a file is replaced whole."""
+        ...
+
+    @property
     def keeps_gone(self) -> bool:
         """Tell whether cases that are gone from the list stay there."""
         ...
@@ -293,20 +298,23 @@ def _remarks_on(given: Mapping[str, str], people: Sequence[Person]) -> list[str]
 # -- comparing
 
 
-def compare(cases: Mapping[str, Case], standing: Mapping[str, Case]) -> Changes:
-    """Say what is new, changed (in any column that travels), gone and the same.
+def compare(cases: Mapping[str, Case], standing: Mapping[str, Case], *, exact: bool = False) -> Changes:
+    """Say what is new, changed, gone and the same; `exact` lets a column too many or in another place count.
 
     >>> compare({"a": {"x": "1"}, "b": {"x": "2"}}, {"b": {"x": "2", "more": ""}, "c": {}})
     Changes(new={'a': {'x': '1'}}, changed={}, gone=('c',), same=1)
+    >>> compare({"b": {"x": "2"}}, {"b": {"x": "2", "more": ""}}, exact=True).changed
+    {'b': {'x': '2'}}
     """
-    new = {key: case for key, case in cases.items() if key not in standing}
+    there = [(key, case, standing[key]) for key, case in cases.items() if key in standing]
     changed = {
         key: case
-        for key, case in cases.items()
-        if key in standing and any(standing[key].get(column) != value for column, value in case.items())
+        for key, case, old in there
+        if any(old.get(column) != value for column, value in case.items()) or (exact and [*old] != [*case])
     }
+    new = {key: case for key, case in cases.items() if key not in standing}
     gone = tuple(key for key in standing if key not in cases)
-    return Changes(new, changed, gone, len(cases) - len(new) - len(changed))
+    return Changes(new, changed, gone, len(there) - len(changed))
 
 
 def too_few(changes: Changes) -> str:
@@ -356,6 +364,7 @@ class LocalFile:
 
     study: Study
     case_list: CaseList
+    merges: bool = False
     keeps_gone: bool = False
 
     @property

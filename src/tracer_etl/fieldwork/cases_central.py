@@ -61,6 +61,7 @@ class EntityList:
     session: Session
     project: str
     case_list: CaseList
+    merges: bool = True
     entities: dict[str, _Entity] = field(default_factory=dict)
     """By key, as last read."""
     remarks: list[str] = field(default_factory=list)

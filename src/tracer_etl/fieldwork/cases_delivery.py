@@ -39,14 +39,17 @@ class Delivery:
         gone = self.changes.gone if not self.target.keeps_gone else ()
         return not (self.changes.new or self.changes.changed or gone)
 
-    def apply(self, *, accept_deletions: bool) -> list[str]:
-        """Do it.
+    def refuse_loss(self) -> None:
+        """Stop where more than a fifth of the cases would vanish from a place.
 
         Raises:
-            Refused: more than a fifth of the cases would vanish, and nobody said that this is right.
+            Refused: so many would.
         """
-        if not self.target.keeps_gone and not accept_deletions:
+        if not self.target.keeps_gone:
             lists.refuse_loss(self.case_list, self.changes)
+
+    def apply(self) -> list[str]:
+        """Do it; gives remarks."""
         return [] if self.idle else self.target.apply(self.cases, self.changes)
 
 
@@ -86,7 +89,8 @@ def _prepared(
     standing = [place.standing() for place in targets]
     cases, remarks = lists.share_out(case_list, read, standing[0])
     for place, there in zip(targets, standing, strict=True):
-        yield Delivery(case_list, place, cases, lists.compare(cases, there), tuple(remarks))
+        changes = lists.compare(cases, there, exact=not place.merges)
+        yield Delivery(case_list, place, cases, changes, tuple(remarks))
 
 
 def _targets(study: Study, case_list: CaseList, source: Source) -> list[Target]:

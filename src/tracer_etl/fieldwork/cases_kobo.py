@@ -31,6 +31,7 @@ class FormMedia:
     form_id: str
     study: Study
     case_list: CaseList
+    merges: bool = False
     keeps_gone: bool = False
 
     @property
