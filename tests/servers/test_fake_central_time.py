@@ -303,6 +303,24 @@ def test_select_in_subtables_is_relative(small, reader):
     assert reader.rows("$select=pekerjaan/gaji").json()["code"] == 400.24
 
 
+def test_collect_must_say_who_it_is_and_what_it_speaks(small):
+    place, spoken = f"{small.url}/v1/projects/1/submission", {"X-OpenRosa-Version": "1.0"}
+    files = {"xml_submission_file": ("s.xml", first_version("uuid:9"), "text/xml")}
+    nobody = requests.post(place, files=files, headers=spoken, timeout=20)
+    silent = requests.post(place, files=files, headers=log_in(small), timeout=20)
+    empty = requests.post(place, files={"x": b"y"}, headers={**spoken, **log_in(small)}, timeout=20)
+    small.add_user("viewer@example.org", "viewer-password", "viewer")
+    viewer = log_in(small, "viewer@example.org", "viewer-password")
+    forbidden = requests.post(place, files=files, headers={**spoken, **viewer}, timeout=20)
+    stranger = small.add_app_user("stranger", "another form")
+    keyed = place.replace("/v1/", f"/v1/key/{stranger}/")
+    unassigned = requests.post(keyed, files=files, headers=spoken, timeout=20)
+    answers = (nobody, silent, empty, forbidden, unassigned)
+    assert [answer.status_code for answer in answers] == [401, 400, 400, 403, 403]
+    assert all("<OpenRosaResponse" in answer.text for answer in answers)
+    assert "uuid:9" not in small.truth(FORM)
+
+
 def test_drafts_and_their_files():
     with FakeCentral() as server:
         server.publish(RECORDINGS / "forms/alumni_update.xlsx")
