@@ -16,12 +16,12 @@ from lxml import html
 from PIL import Image
 
 from tiny import FORM, STUDY
-from tracer_etl.cli import cli
+from tracer_etl.cli import cli, field
 from tracer_etl.errors import StudyError
 from tracer_etl.fieldwork import qr
 from tracer_etl.fieldwork.phones import AppUsers, Holder, KoboAccounts, Phone, holders
 from tracer_etl.servers import Options, central, kobo
-from tracer_etl.servers.session import Patience
+from tracer_etl.servers.session import Patience, Session
 from tracer_etl.study import read_study
 from tracer_etl.testing import FakeCentral, FakeKobo
 
@@ -219,6 +219,29 @@ def test_kobo_codes_hold_no_password_unless_told(study_file):
         assert badge.forms == ("Kecil",)
         [badge] = desk.badges([person], {"tiny": "Kecil"}, "Uji", "", "rahasia")
         assert badge.settings["general"] | {"password": "rahasia"} == badge.settings["general"]
+
+
+def test_the_phones_address_of_kobo_comes_from_the_study_and_its_password_from_the_environment(
+    study_file, capsys, monkeypatch
+):
+    people = [Holder("P01", "P01 - Ratna", ("tiny",), "ratna")]
+    desk = KoboAccounts(Session("https://kf.example.org", lambda _renew: {}), {"tiny": "a1"})
+    [badge] = field._badges(read_study(study_file), desk, people, with_password=False)
+    assert badge.settings["general"]["server_url"] == "https://kf.example.org"
+    assert "write phones_url under [server]" in capsys.readouterr().err
+    text = study_file.read_text(encoding="utf-8")
+    study_file.write_text(
+        text.replace("[server]", '[server]\nphones_url = "https://kc.example.org"'), encoding="utf-8"
+    )
+    study = read_study(study_file)
+    monkeypatch.delenv(field.SHARED_PASSWORD, raising=False)
+    with pytest.raises(StudyError, match="TRACER_PHONES_PASSWORD: there is no password"):
+        field._badges(study, desk, people, with_password=True)
+    monkeypatch.setenv(field.SHARED_PASSWORD, "rahasia")
+    [badge] = field._badges(study, desk, people, with_password=True)
+    general = badge.settings["general"]
+    assert (general["server_url"], general["password"]) == ("https://kc.example.org", "rahasia")
+    assert capsys.readouterr().err == ""
 
 
 # -- codes

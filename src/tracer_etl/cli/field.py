@@ -175,7 +175,10 @@ def _badges(
         remedy = "set it, or leave --with-password out"
         raise errors.StudyError("there is no password", where=SHARED_PASSWORD, remedy=remedy)
     project = study.title.get("id") or next(iter(study.title.values()))
-    return desk.badges(people, titles, project, str(study.server.get("phones_url", "")), password)
+    url = str(study.server.get("phones_url", ""))
+    if not url and desk.session.host.startswith("kf."):
+        remark([f"the codes name {desk.session.host}; if phones use kc., write phones_url under [server]"])
+    return desk.badges(people, titles, project, url, password)
 
 
 def _print_sheet(study: Study, target: Path, badges: Sequence[Badge], *, quiet: bool) -> None:
