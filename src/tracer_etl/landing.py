@@ -8,7 +8,6 @@ it; the manifest is replaced atomically, so a run killed at any moment leaves th
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from contextlib import contextmanager
@@ -17,15 +16,16 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from tracer_etl.envelope import Index, digest_of, identity_of, key_line, leaf_paths, pack, raw_line, stamp_of
 from tracer_etl.errors import LandingError, ServerError
-from tracer_etl.records import Received, Tombstone, silent
+from tracer_etl.records import Tombstone, silent
 from tracer_etl.shelf import Shelf, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from tracer_etl.records import Attachment, Deployed, Progress, Pull
+    from tracer_etl.records import Attachment, Deployed, Progress, Pull, Received
 
 SEGMENT_RECORDS = 20_000
 """Small enough to hold in memory, large enough that DuckDB reads in bulk."""
@@ -122,11 +122,11 @@ class Landing:
         return manifest
 
     @cached_property
-    def _index(self) -> _Index:
+    def _index(self) -> Index:
         """Read what was landed of every submission last."""
         import zstandard
 
-        index = _Index({}, {})
+        index = Index({}, {})
         for segment in self.segments():
             path = self.folder / f"{segment.name}.keys.zst"
             with path.open("rb") as stream, zstandard.open(stream, "rt", encoding="utf-8") as lines:
@@ -206,12 +206,12 @@ class Landing:
         proved: dict[str, Any],
         cursor: dict[str, Any] | None = None,
     ) -> None:
-        """Name the new segments, versions and proof; a pull without news leaves the manifest as it is."""
+        """Name the new segments, versions and proof; a pull without news adds no proof and may leave all as it is."""
         self._note_time(str(proved["pulled_at"]))
         versions = [self._keep_version(one) for one in pull.versions]
-        last = dict(self.proofs[-1]) if self.proofs else {}
-        moved = cursor is not None and cursor != self.cursor
-        if not (entries or versions or moved) and {**last, "pulled_at": ""} == {**proved, "pulled_at": ""}:
+        last = self.proofs[-1] if self.proofs else {}
+        news = entries or versions or any(last.get(name) != proved.get(name) for name in _OUTCOME)
+        if not news and (cursor is None or cursor == self.cursor):
             return
         self.manifest = {
             **self.manifest,
@@ -219,7 +219,7 @@ class Landing:
             "segments": [*self.manifest["segments"], *entries],
             "versions": [*self.manifest.get("versions", ()), *versions],
             "cursor": dict(self.cursor) if cursor is None else cursor,
-            "proofs": [*self.proofs, proved],
+            "proofs": [*self.proofs, proved] if news else self.proofs,
         }
         text = json.dumps(self.manifest, ensure_ascii=False, indent=1)
         write_atomically(self.folder / "manifest.json", text.encode())
@@ -252,11 +252,11 @@ class Landing:
         sequence = sum(entry["records"] for entry in self.manifest["segments"])
         batch: list[tuple[dict[str, Any], dict[str, str]]] = []
         for item in progress(pull, f"pull {self.form_id}"):
-            digest = _digest(item)
-            if not index.note(_identity(item), digest, _stamp(item)):
+            digest = digest_of(item)
+            if not index.note(identity_of(item), digest, stamp_of(item)):
                 continue
             sequence += 1
-            batch.append((self._envelope(item, sequence, digest), _raw(item)))
+            batch.append((self._envelope(item, sequence, digest), raw_line(item)))
             if len(batch) == SEGMENT_RECORDS:
                 yield self._segment(batch)
                 batch = []
@@ -299,10 +299,10 @@ class Landing:
     def _segment(self, batch: list[tuple[dict[str, Any], dict[str, str]]]) -> dict[str, Any]:
         envelopes = [envelope for envelope, _ in batch]
         name = f"{envelopes[0]['landed']:08d}"
-        body = _pack(envelopes)
+        body = pack(envelopes)
         write_atomically(self.folder / f"{name}.{_KINDS[0]}", body)
-        write_atomically(self.folder / f"{name}.{_KINDS[1]}", _pack(raw for _, raw in batch))
-        write_atomically(self.folder / f"{name}.{_KINDS[2]}", _pack(_key_line(e) for e in envelopes))
+        write_atomically(self.folder / f"{name}.{_KINDS[1]}", pack(raw for _, raw in batch))
+        write_atomically(self.folder / f"{name}.{_KINDS[2]}", pack(key_line(e) for e in envelopes))
         return {
             "name": name,
             "records": len(batch),
@@ -312,84 +312,9 @@ class Landing:
         }
 
 
-@dataclass(slots=True)
-class _Index:
-    """What was landed last of every submission: content by key and revision, stamp by live key."""
-
-    digests: dict[str, str]
-    stamps: dict[str, str]
-
-    def note(self, identity: str, digest: str, stamp: str = "") -> bool:
-        """Take a record in; tell whether it is news."""
-        key = identity.rpartition("#")[0]
-        news = self.digests.get(identity) != digest
-        self.digests[identity] = digest
-        if digest == _DELETED:
-            return self.stamps.pop(key, None) is not None
-        news = news or self.stamps.get(key) != stamp
-        self.stamps[key] = stamp
-        return news
-
-
-_DELETED = "deleted"
 _KINDS = ("ndjson.zst", "raw.ndjson.zst", "keys.zst")
-
-
-def leaf_paths(data: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Give the path of every leaf that holds something.
-
-    >>> sorted(
-    ...     leaf_paths({"today": "2026-01-05", "blank": "", "job/": [{"title": "barista"}, {"hours": "40"}]})
-    ... )
-    ['job/hours', 'job/title', 'today']
-    """
-    for name, value in data.items():
-        if isinstance(value, list):
-            for member in value:
-                yield from leaf_paths(member, prefix + name)
-        elif value.strip():
-            yield prefix + name
-
-
-def _identity(item: Received | Tombstone) -> str:
-    return f"{item.key}#{item.revision if isinstance(item, Received) else 0}"
-
-
-def _digest(item: Received | Tombstone) -> str:
-    if isinstance(item, Tombstone):
-        return _DELETED
-    names = "\0".join(f"{a.name}\0{_content(a)}\0{a.present}" for a in item.attachments)
-    state = "\0".join((item.instance_id, item.submitted_at, item.review_state, str(item.revision), names))
-    return hashlib.blake2b(item.raw + b"\0" + state.encode(), digest_size=16).hexdigest()
-
-
-def _content(file: Attachment) -> str:
-    return file.sha256 if file.content is None else hashlib.sha256(file.content).hexdigest()
-
-
-def _stamp(item: Received | Tombstone) -> str:
-    return item.stamp if isinstance(item, Received) else ""
-
-
-def _key_line(envelope: Mapping[str, Any]) -> list[str]:
-    identity = f"{envelope['key']}#{envelope.get('revision', 0)}"
-    return [identity, envelope["digest"], envelope.get("stamp", "")]
-
-
-def _raw(item: Received | Tombstone) -> dict[str, str]:
-    if isinstance(item, Tombstone):
-        return {"key": item.key}
-    try:
-        return {"key": item.key, "raw": item.raw.decode("utf-8")}
-    except UnicodeDecodeError:
-        return {"key": item.key, "base64": base64.b64encode(item.raw).decode()}
-
-
-def _pack(lines: Iterable[Any]) -> bytes:
-    import zstandard
-
-    text = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)
-    return zstandard.ZstdCompressor(level=3).compress(text.encode())
+_OUTCOME = ("server_count", "distinct_keys", "missing", "remarks", "failed")
+"""What a proof says; how many pages it took is no news."""
 
 
 @contextmanager

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SECRETS = ("password", "token")
 VARIABLES = {
     "kind": "TRACER_SERVER",
+    "path": "TRACER_PATH",
     "url": "TRACER_URL",
     "user": "TRACER_USER",
     "password": "TRACER_PASSWORD",
