@@ -154,6 +154,12 @@ def test_a_form_that_reads_a_column_the_list_lacks_is_refused(root):
         cases.check_form(one, read_form(made.forms[0].workbook, made.media))
 
 
+def test_a_list_no_form_reads_is_refused(root):
+    made, one = one_list(root, LIST.replace('name = "people"', 'name = "person"'))
+    with pytest.raises(StudyError, match=r"form visit reads no person\.csv"):
+        cases.check_form(one, read_form(made.forms[0].workbook, made.media))
+
+
 def test_entities_are_not_to_be_read_by_name(root):
     """Central fills `name` with the entity's uuid: answers would no longer be the study's keys."""
     write(root, "visit.md", FORM.replace("value=case_id", "").replace("[case_id=", "[name="))
@@ -678,6 +684,8 @@ def test_one_list_that_shrinks_stops_all_before_any_is_touched(root, kpi):
     deliver(study(root), kpi)
     write(root, "people.csv", without(5))
     write(root, "more.csv", PEOPLE)
+    write(root, "media/more.csv", "case_id,label,village\n")
+    write(root, "visit.md", FORM.replace("('people')", "('more')"))
     study(root, LIST.replace("people", "more") + LIST)
     failed = field_cases(root, kpi, "--apply")
     assert isinstance(failed.exception, Refused)

@@ -208,11 +208,14 @@ def check_privacy(study: Study, case_list: CaseList, forms: Sequence[Form]) -> N
 
 
 def check_form(case_list: CaseList, form: Form, *, entities: bool = False) -> None:
-    """Refuse a list that lacks a column its form reads; in an entity list `name` is the entity's uuid.
+    """Refuse a list that its form does not read, or of which it reads more; an entity's `name` is its uuid.
 
     Raises:
-        StudyError: the form asks for a column that the phones would not have, or reads entities by `name`.
+        StudyError: no such list in the form, a column the phones would not have, or entities read by `name`.
     """
+    if not re.search(rf"['\"/]{re.escape(case_list.name)}(\.csv)?['\"]", form.xform):
+        what = f"form {form.form_id} reads no {case_list.name}.csv"
+        raise _wrong(case_list, what, "correct `name` or `form` of the list")
     value, read = read_columns(form.xform, case_list.name)
     if entities and value and value != case_list.key:
         what = (
