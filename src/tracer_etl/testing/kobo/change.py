@@ -85,7 +85,7 @@ def receive(
         return Pending(str(known.id), lambda: None, committed=True), known, status
     made = _new(world, asset, found, xml, user)
     made.attachments = [_attached(world, made, name, content) for name, content in files.items()]
-    _render(world, asset, made)
+    _render(world, asset, made, found)
     pending = Pending(str(made.id), lambda: _show(world, asset, made))
     if not late:
         pending.commit()
@@ -226,9 +226,9 @@ def _show(world: World, asset: Asset, row: Submission) -> None:
     note_row(world, asset, row.user, "add-submission", row)
 
 
-def _render(world: World, asset: Asset, row: Submission) -> None:
+def _render(world: World, asset: Asset, row: Submission, found: Head) -> None:
     try:
-        row_bytes(world, asset, row)
+        row_bytes(world, asset, row, found.tree)
     except ValueError as error:  # a geopoint that is none; its _id is spent
         raise Refusal(500, "Internal Server Error") from error
 

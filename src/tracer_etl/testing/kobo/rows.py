@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tracer_etl.safe_xml import local_name, parse
@@ -33,6 +34,7 @@ class Head:
     formhub: str
     submission_date: str
     version: str
+    tree: _Element
 
 
 def head(xml: bytes) -> Head:
@@ -42,22 +44,24 @@ def head(xml: bytes) -> Head:
         SubmissionError: not well-formed.
     """
     root = parse(xml)
-    meta = next((child for child in root if local_name(child) == "meta"), None)
+    parts = {_local(str(child.tag)): child for child in root}
+    meta = parts.get("meta")
     return Head(
         uuid=_bare(_text(meta, "instanceID") or root.get("instanceID") or ""),
         root=_bare(_text(meta, "rootUuid")),
         deprecated=_bare(_text(meta, "deprecatedID")),
         form=root.get("id") or local_name(root),
-        formhub=_text(next((child for child in root if local_name(child) == "formhub"), None), "uuid"),
+        formhub=_text(parts.get("formhub"), "uuid"),
         submission_date=root.get("submissionDate") or "",
-        version=_text(root, "__version__"),
+        version=(parts["__version__"].text or "").strip() if "__version__" in parts else "",
+        tree=root,
     )
 
 
-def row_bytes(world: World, asset: Asset, submission: Submission) -> bytes:
+def row_bytes(world: World, asset: Asset, submission: Submission, tree: _Element | None = None) -> bytes:
     """Give a row as JSON, rendered once and kept until something about it changes."""
     if not submission.row:
-        submission.row = compact(full_row(world, asset, submission))
+        submission.row = compact(full_row(world, asset, submission, tree))
     return submission.row
 
 
@@ -66,9 +70,9 @@ def compact(value: Any) -> bytes:  # noqa: ANN401 - JSON is anything
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def full_row(world: World, asset: Asset, submission: Submission) -> Json:
-    """Build a row: answers in XML order, then what the server adds."""
-    root = parse(submission.xml)
+def full_row(world: World, asset: Asset, submission: Submission, tree: _Element | None = None) -> Json:
+    """Build a row: answers in XML order, then what the server adds; `tree` spares reading the XML again."""
+    root = parse(submission.xml) if tree is None else tree
     answers: Json = {}
     shape = Shape.of(asset)
     _collect(root, "", shape.repeats, answers)
@@ -179,7 +183,8 @@ class Shape:
 
 def _collect(element: _Element, path: str, repeats: frozenset[str], into: Json) -> None:
     for child in element:
-        here = f"{path}/{local_name(child)}" if path else local_name(child)
+        name = _local(str(child.tag))
+        here = f"{path}/{name}" if path else name
         if here in repeats:
             instance: Json = {}
             _collect(child, here, repeats, instance)
@@ -219,7 +224,13 @@ def _geolocation(answers: Json, paths: tuple[str, ...]) -> list[float | None]:
 def _text(element: _Element | None, name: str) -> str:
     if element is None:
         return ""
-    return next((child.text or "" for child in element if local_name(child) == name), "").strip()
+    return next((child.text or "" for child in element if _local(str(child.tag)) == name), "").strip()
+
+
+@cache
+def _local(tag: str) -> str:
+    """Give a name without its namespace; the same few names come hundreds of thousands of times."""
+    return tag.rpartition("}")[2]
 
 
 def _bare(identifier: str) -> str:
