@@ -166,7 +166,8 @@ class Landing:
             self._sweep()
             entries: list[dict[str, Any]] = []
             try:
-                entries.extend(self._write(pull, progress))
+                for entry in self._write(pull, progress):
+                    entries.append(entry)  # noqa: PERF402 - what came before an error must be in the list
             except ServerError as error:
                 self._commit(pull, entries, {"pulled_at": pulled_at, "failed": str(error)})
                 raise
@@ -251,15 +252,20 @@ class Landing:
         index = self._index
         sequence = sum(entry["records"] for entry in self.manifest["segments"])
         batch: list[tuple[dict[str, Any], dict[str, str]]] = []
-        for item in progress(pull, f"pull {self.form_id}"):
-            digest = digest_of(item)
-            if not index.note(identity_of(item), digest, stamp_of(item)):
-                continue
-            sequence += 1
-            batch.append((self._envelope(item, sequence, digest), raw_line(item)))
-            if len(batch) == SEGMENT_RECORDS:
+        try:
+            for item in progress(pull, f"pull {self.form_id}"):
+                digest = digest_of(item)
+                if not index.note(identity_of(item), digest, stamp_of(item)):
+                    continue
+                sequence += 1
+                batch.append((self._envelope(item, sequence, digest), raw_line(item)))
+                if len(batch) == SEGMENT_RECORDS:
+                    yield self._segment(batch)
+                    batch = []
+        except ServerError:
+            if batch:
                 yield self._segment(batch)
-                batch = []
+            raise
         if batch:
             yield self._segment(batch)
 

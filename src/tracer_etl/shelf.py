@@ -22,6 +22,7 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         """Remember the form's landing folder."""
         self.folder = folder
+        self._torn = False  # the last line is one of a run that was killed
 
     def find(self, uid: str) -> Attachment | None:
         """Find a file by the server's identity of it."""
@@ -31,9 +32,10 @@ class Shelf:
         """Store a file and remember it under the server's identity of it."""
         kept = replace(self.store(name, pieces), tag=tag)
         line = {"uid": uid, "name": name, "sha256": kept.sha256, "bytes": kept.size, "tag": tag}
+        known, before = self._known, "\n" if self._torn else ""
         with (self.folder / "media.ndjson").open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(line, ensure_ascii=False) + "\n")
-        self._known[uid] = kept
+            lines.write(before + json.dumps(line, ensure_ascii=False) + "\n")
+        known[uid], self._torn = kept, False
         return kept
 
     def store(self, name: str, pieces: Iterable[bytes]) -> Attachment:
@@ -55,12 +57,13 @@ class Shelf:
     @cached_property
     def _known(self) -> dict[str, Attachment]:
         path = self.folder / "media.ndjson"
-        known = {}
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        text, known = path.read_text(encoding="utf-8") if path.exists() else "", {}
+        self._torn = bool(text) and not text.endswith("\n")
+        for line in text.splitlines():
             try:
                 entry = json.loads(line)
             except json.JSONDecodeError:
-                continue  # the last line of a run that was killed: the file is fetched again
+                continue  # torn: that file is fetched again
             file = Attachment(entry["name"], None, entry["sha256"], entry["bytes"], tag=entry["tag"])
             known[entry["uid"]] = file
         return known
