@@ -44,3 +44,19 @@ def test_no_news_costs_three_requests(world: World) -> None:
     world.pull()
     assert world.pull().new == 0
     assert world.cost <= 3
+
+
+@pytest.mark.parametrize("most", [10, 1000])
+def test_no_news_costs_three_requests_even_after_a_rush(tmp_path: Path, most: int) -> None:
+    with FakeKobo(max_page=most) as server:
+        world = World(server, tmp_path)
+        server.bulk(world.form, [world.xml(number) for number in range(15 * most if most < 100 else 1500)])
+        world.pull()
+        assert world.pull().new == 0
+        assert world.cost <= 3
+        late = server.begin(world.form, world.xml(90_001))
+        server.bulk(world.form, [world.xml(number) for number in range(91_000, 91_000 + 2 * most)])
+        world.pull()
+        late.commit()
+        assert world.pull().new == 1
+        assert world.matches()

@@ -143,7 +143,7 @@ class KoboPull:
         self._tail.begin(after)
         for page in self.listing.rows(after):
             for row in page:
-                self._tail.note(row)
+                self._tail.note(row, self.listing.longest)
                 if not covers(self._held(row), stamp_of(row), self.files.marks(row)):
                     yield self._take(row)
 

@@ -72,12 +72,12 @@ class Standing:
 
 
 class Listing:
-    """What one pull reads of one project; `pages` counts pages of rows."""
+    """What one pull reads of one project; `pages` counts pages of rows, `longest` is what a page may hold."""
 
     def __init__(self, session: Session, uid: str, page: int | None = None) -> None:
         """Remember where to read."""
         self.session, self.base, self.page = session, f"/api/v2/assets/{uid}", page
-        self.pages = 0
+        self.pages, self.longest = 0, PAGE_ROWS
 
     def standing(self) -> Standing:
         """Ask how the project stands.
@@ -124,6 +124,8 @@ class Listing:
         while True:
             count, rows = self._ask({"_id": {"$gt": after}}, SWEEP_ROWS if fields else PAGE_ROWS, fields)
             self.pages += 1
+            if 0 < len(rows) < count:
+                self.longest = min(self.longest, len(rows))
             numbers = [after, *map(number_of, rows)]
             if any(one >= other for one, other in pairwise(numbers)):
                 raise self._unexpected("submissions are not in the order asked for")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tracer_etl.servers.kobo_rows import Row
 
 LARGE_WINDOW = 500
-"""Entries of the history read again each time; a mass edit must not make every later pull dear."""
+"""Rows or entries read again each time: after a mass of them no later pull shall be dear."""
 
 
 class Tail:
@@ -31,13 +31,14 @@ class Tail:
         """Start behind a number."""
         self.after = after
 
-    def note(self, row: Row) -> None:
-        """See the next row; numbers ascend, times need not."""
+    def note(self, row: Row, page: int) -> None:
+        """See the next row, from pages of so many rows; numbers ascend, times need not."""
         time = submitted_at(row)
         self._newest = max(self._newest, time)
         self._rows.append((number_of(row), time))
         oldest = earlier(self._newest, self.minutes)
-        while self._rows and self._rows[0][1] < oldest:
+        most = min(page, LARGE_WINDOW)
+        while self._rows and (self._rows[0][1] < oldest or len(self._rows) > most):
             self.after = self._rows.popleft()[0]
 
 
