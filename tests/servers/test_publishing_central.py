@@ -413,6 +413,21 @@ def test_a_next_version_that_broke_off_is_taken_up(
     assert server.form(FORM).draft is None
 
 
+def test_a_change_of_files_that_broke_off_is_taken_up(
+    server: FakeCentral, study: Study, forms: CentralForms
+) -> None:
+    publish(study, forms, FORM)
+    (study.media / "applicants.csv").write_text("name,label\nAP1,Pelamar rekaan\n", encoding="utf-8")
+    server.faults.append(Fault("status", match="draft/publish", status=504))
+    with pytest.raises(TracerError):
+        publish(study, forms, FORM)
+    assert server.form(FORM).draft is not None
+    (plan,) = publish(study, forms, FORM)
+    assert plan.action == "media"
+    assert server.form(FORM).current.version == f"{OLD}+1"
+    assert only(study, forms).action == "no change"
+
+
 def test_a_draft_that_changes_nothing_is_dropped(
     server: FakeCentral, study: Study, forms: CentralForms
 ) -> None:

@@ -15,6 +15,7 @@ from tracer_etl.servers import Options, kobo
 from tracer_etl.servers.session import Patience
 from tracer_etl.study import StudyForm
 from tracer_etl.testing import FakeKobo, Fault
+from tracer_etl.testing.loopback import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from tracer_etl.study import Study
     from tracer_etl.testing.kobo.state import Asset
+    from tracer_etl.testing.loopback import Request
 
 FORM = "selection_assessment"
 OLD, NEW = "2026112401", "2026112501"
@@ -298,6 +300,26 @@ def test_a_workbook_the_server_does_not_take_is_refused_in_its_words(
     with pytest.raises(Refused, match="the workbook is not accepted"):
         apply(forms, plan)
     assert not server.world.assets
+
+
+def test_an_import_that_takes_its_time_is_waited_for(study: Study) -> None:
+    class Slow(FakeKobo):
+        """KoboToolbox with a long queue: an import is looked at three times before it is complete."""
+
+        looks = 0
+
+        def handle(self, request: Request) -> Reply:
+            reply = super().handle(request)
+            if request.method == "GET" and request.path.startswith("/api/v2/imports/"):
+                self.looks += 1
+                if self.looks < 3:
+                    return Reply.of_json({"status": "processing", "uid": "i", "messages": {}})
+            return reply
+
+    with Slow() as server:
+        publish(study, opened(server, study, server.token), FORM)
+        assert server.looks == 3
+        assert asset(server).current is asset(server).newest
 
 
 # -- what was left half done
