@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import zstandard
 
 from tracer_etl.landing import Landing
+from tracer_etl.records import Proof
 from tracer_etl.safe_xml import parse
 from tracer_etl.servers import Options, central
 from tracer_etl.servers.openrosa import received
@@ -89,6 +90,7 @@ class Case:
         self.folder, self.server = folder, server
         self.form_id = self.publish(form)
         self.options: dict[str, Any] = {"page": 5, **options}
+        self.proof = Proof(0, 0, 0)
         self.user, self.password = server.admin
         self.log_in()
 
@@ -113,11 +115,10 @@ class Case:
 
     def pull(self, *, sweep: bool = False) -> Landed:
         landing = self.landing
-        return landing.land(self.source.pull(self.form_id, landing, sweep=sweep), "2026-01-05T00:00:00+00:00")
-
-    @property
-    def proof(self) -> dict[str, Any]:
-        return self.landing.proofs[-1]
+        pull = self.source.pull(self.form_id, landing, sweep=sweep)
+        landed = landing.land(pull, "2026-01-05T00:00:00+00:00")
+        self.proof = pull.proof
+        return landed
 
     def rows(self) -> dict[str, dict[str, Any]]:
         """Give the newest landed record of every live submission."""

@@ -25,7 +25,7 @@ def case(tmp_path: Path) -> Iterator[Case]:
 
 
 def swept(case: Case) -> bool:
-    return bool(case.proof["swept"])
+    return case.proof.swept
 
 
 def test_central_fact_01_only_filterable_fields_are_filtered(case: Case) -> None:
@@ -260,7 +260,7 @@ def test_central_fact_10_skip_is_never_used(case: Case) -> None:
     case.pull()
     case.pull(sweep=True)
     assert not case.asked("$skip=")
-    assert case.proof["pages"] > 2
+    assert case.proof.pages > 2
 
 
 def test_central_fact_11_next_links_name_another_host_and_are_followed_here(case: Case) -> None:

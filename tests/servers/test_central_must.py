@@ -120,13 +120,13 @@ def test_central_must_02_links_that_go_in_a_circle_are_noticed(case: Case) -> No
 def test_central_must_03_a_sweep_is_due_after_its_hours(case: Case) -> None:
     case.send(1)
     case.pull()
-    assert case.proof["swept"]
+    assert case.proof.swept
     case.send(2)
     case.pull()
-    assert not case.proof["swept"]
+    assert not case.proof.swept
     case.log_in(sweep_hours=0)
     case.pull()
-    assert case.proof["swept"]
+    assert case.proof.swept
 
 
 def test_central_must_03_a_sweep_finds_what_no_date_tells(case: Case) -> None:
@@ -145,7 +145,7 @@ def test_central_must_03_a_sweep_finds_what_no_date_tells(case: Case) -> None:
     case.server.delete("visit", key(3))
     case.server.purge("visit", key(3))
     case.pull()
-    assert not case.proof["swept"]  # one came back, one is gone for good: the count cannot tell
+    assert not case.proof.swept  # one came back, one is gone for good: the count cannot tell
     case.pull(sweep=True)
     case.same()
 
@@ -406,15 +406,15 @@ def test_central_proof_counts_pages_and_names_the_origin(case: Case) -> None:
     case.send(*range(7))
     case.pull()
     proof = case.proof
-    assert (proof["server_count"], proof["distinct_keys"], proof["missing"]) == (7, 7, [])
-    assert proof["pages"] == len(case.asked("Submissions"))
+    assert (proof.server_count, proof.distinct_keys, proof.missing) == (7, 7, ())
+    assert proof.pages == len(case.asked("Submissions"))
     host = case.server.url.removeprefix("http://")
     assert case.landing.manifest["origin"] == f"ODK Central {host} project 1, form visit"
 
 
 def test_central_proof_of_a_form_without_submissions_is_complete(case: Case) -> None:
     assert case.pull().total == 0
-    assert case.proof["server_count"] == 0
+    assert case.proof.server_count == 0
     case.pull()
     case.send(1)
     case.pull()
