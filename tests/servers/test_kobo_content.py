@@ -117,6 +117,74 @@ def test_columns_that_are_not_translated_are_kept(tmp_path: Path) -> None:
     assert "kobo--" not in made.xform
 
 
+def listed(name: str, *values: str) -> list[dict[str, Any]]:
+    return [{"list_name": name, "name": value, "label": [value.title()], "$kuid": "x"} for value in values]
+
+
+def asked_of(form: Form) -> dict[str, str]:
+    return {"/".join(q.path): q.kind for q in form.questions if q.path[0] != "meta"}
+
+
+def test_a_score_becomes_a_group_of_selects(tmp_path: Path) -> None:
+    survey = [
+        {
+            "type": "begin_score",
+            "$autoname": "sc",
+            "label": ["Score"],
+            "kobo--score-choices": "l",
+            "required": True,
+        },
+        {"type": "score__row", "$autoname": "a", "label": ["A"]},
+        {"type": "score__row", "name": "b", "label": ["B"]},
+        {"type": "end_score"},
+    ]
+    form = compiled(tmp_path, content(*survey, choices=listed("l", "low", "high")))
+    assert asked_of(form) == dict.fromkeys(("sc/sc_header", "sc/a", "sc/b"), "select_one")
+    assert [q.bind.required for q in form.questions[:3]] == ["", "true()", "true()"]
+
+
+def test_a_rank_becomes_selects_that_differ(tmp_path: Path) -> None:
+    survey = [
+        {
+            "type": "begin_rank", "name": "r", "label": ["Needs"], "relevant": "1 = 1",
+            "kobo--rank-items": "l", "kobo--rank-constraint-message": ["Not twice"],
+        },
+        {"type": "rank__level", "name": "n1", "$autoname": "n1", "label": ["1st"]},
+        {"type": "rank__level", "name": "n2", "$autoname": "n2", "label": ["2nd"]},
+        {"type": "end_rank"},
+    ]  # fmt: skip
+    form = compiled(tmp_path, content(*survey, choices=listed("l", "food", "water")))
+    assert asked_of(form) == {"r/r_label": "note", "r/n1": "select_one", "r/n2": "select_one"}
+    assert "/r/n2 != " in " ".join(form.questions[2].bind.constraint.split())
+
+
+def test_a_matrix_becomes_a_group_for_each_item(tmp_path: Path) -> None:
+    survey = [
+        {"type": "begin_kobomatrix", "name": "m", "label": ["Items"], "kobo--matrix_list": "things"},
+        {"type": "select_one", "name": "has", "label": ["Has?"], "select_from_list_name": "l"},
+        {"type": "integer", "name": "n", "label": ["How many"], "relevant": "${has} = 'yes'"},
+        {"type": "end_kobomatrix"},
+    ]
+    choices = [*listed("l", "yes", "no"), *listed("things", "car", "bike")]
+    form = compiled(tmp_path, content(*survey, choices=choices))
+    kinds = {path: kind for path, kind in asked_of(form).items() if kind != "note"}
+    assert kinds == {
+        "m_car/m_car_has": "select_one",
+        "m_car/m_car_n": "integer",
+        "m_bike/m_bike_has": "select_one",
+        "m_bike/m_bike_n": "integer",
+    }
+    last = form.question(("m_bike", "m_bike_n"))
+    assert last is not None
+    assert "/m_bike/m_bike_has" in last.bind.relevant
+    assert last.labels == {"default": "Bike: How many"}
+
+
+def test_a_group_without_its_end_is_refused() -> None:
+    with pytest.raises(FormError, match="there is no end_score"):
+        workbook(content({"type": "begin_score", "name": "s"}), title="T", form_id="f")
+
+
 def test_expressions_are_never_formulas_of_a_workbook(tmp_path: Path) -> None:
     made = workbook(content(question(label=["=1+1\x0b"], hint=["=HYPERLINK()"])), title="T", form_id="f")
     cells = [cell for row in load_workbook(io.BytesIO(made))["survey"].iter_rows() for cell in row]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracer_etl.errors import FormError
 from tracer_etl.form import read_form
+from tracer_etl.servers.kobo_groups import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -39,7 +40,9 @@ def workbook(content: Mapping[str, Any], *, title: str, form_id: str) -> bytes:
 
     try:
         languages = content.get("translations") or [None]
-        survey = [_question(row, languages) for row in content["survey"]]
+        survey = [
+            _question(row, languages) for row in expanded(content["survey"], content.get("choices") or ())
+        ]
         others = {
             sheet: [_line(row, languages) for row in content.get(sheet) or ()]
             for sheet in ("choices", *(key for key in content if key not in _KNOWN_PARTS))
