@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from kobo_world import World
+from kobo_world import QUICK, World, bare
+from makers import Nothing
+from tracer_etl.servers import Options, kobo
+from tracer_etl.servers.folder import FolderSource
 from tracer_etl.testing import FakeKobo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+FORMS = Path(__file__).parents[2] / "forms"
 
 
 @pytest.fixture
@@ -60,3 +66,37 @@ def test_no_news_costs_three_requests_even_after_a_rush(tmp_path: Path, most: in
         late.commit()
         assert world.pull().new == 1
         assert world.matches()
+
+
+def test_no_news_costs_three_requests_even_after_a_mass_review(world: World) -> None:
+    keys = world.server.bulk(world.form, [world.xml(number) for number in range(600)])
+    world.pull()
+    for key in keys:
+        world.server.review(world.form, key, "validation_status_approved")
+    assert world.pull().new == 600
+    assert world.pull().new == 0
+    assert world.cost <= 3
+    world.edit(keys[0], 9_999)
+    assert world.pull().new == 1
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(FORMS.glob("*.xlsx"))])
+def test_interviews_of_a_real_client_read_as_their_xml_does(name: str) -> None:
+    """The rehearsal's submissions were filled by the engine of ODK Collect."""
+    made = FolderSource(FORMS / "rehearsal").pull(name, Nothing())
+    with FakeKobo() as server:
+        form = server.publish(FORMS / f"{name}.xlsx", FORMS / "media")
+        sent = {
+            server.submit(
+                form, server.stamp(form, one.raw), {a.name: a.content or b"" for a in one.attachments}
+            ): one
+            for one in islice((one for one in made if not one.error and b"deprecatedID" not in one.raw), 30)
+        }
+        source = kobo.connect({"url": server.url, "token": server.token}, Options(), QUICK)
+        got = {one.key: one for one in source.pull(name, Nothing()) if hasattr(one, "data")}
+    assert set(got) == set(sent)
+    assert len(sent) == 30
+    for key, one in sent.items():
+        assert bare(dict(got[key].data)) == bare(dict(one.data))
+        files = {file.name for file in got[key].attachments if file.present}
+        assert files == {file.name for file in one.attachments}
