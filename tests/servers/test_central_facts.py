@@ -193,6 +193,7 @@ def test_central_fact_07_a_submission_deleted_while_it_is_read_is_left_out(case:
     case.pull()
     assert [r.path for r in case.asked(".xml")][-1].endswith("/submissions/uuid%3A00000001.xml")
     assert set(case.rows()) == {key(2)}
+    assert case.tombstones() == {}
     case.same()
 
 

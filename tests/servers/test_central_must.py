@@ -12,6 +12,7 @@ import pytest
 from central_case import FORM, Case, key, second_version, xml
 from tracer_etl.errors import Changed, LandingError, Unavailable
 from tracer_etl.form import read_form
+from tracer_etl.servers.central_listing import _Reader
 from tracer_etl.testing import FakeCentral, Fault
 
 if TYPE_CHECKING:
@@ -161,6 +162,52 @@ def test_central_must_03_switching_files_on_fetches_those_of_all_submissions(cas
     assert case.pull(sweep=True).new == 0
     case.log_in(media=False)
     assert case.pull(sweep=True).new == 0
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 50, 10_000])
+def test_central_must_03_a_listing_is_read_the_same_whatever_its_pieces(size: int) -> None:
+    rows = [
+        {"__id": f"\u00e9{n}]}},{{", "__system": {"submissionDate": f"2026-01-0{n}"}} for n in range(1, 6)
+    ]
+    footer = {"@odata.context": "x", "@odata.count": 5}
+    for indent in (None, 1):
+        body = json.dumps({"value": rows, **footer}, ensure_ascii=False, indent=indent).encode()
+        reader = _Reader(body[start : start + size] for start in range(0, len(body), size))
+        assert list(reader) == rows
+        assert reader.footer == footer
+    with pytest.raises(Unavailable, match="ends in the midst"):
+        list(_Reader([body[: len(body) // 2]]))
+    with pytest.raises(Unavailable, match="that is none"):
+        list(_Reader([b"<html>" + b" " * 2000]))
+    assert list(_Reader([b'{"value":[],"@odata.count":0}'])) == []
+
+
+def test_central_must_03_a_listing_that_breaks_off_is_begun_anew(case: Case) -> None:
+    case.send(*range(1200), body="<age>1</age>")
+    case.log_in(page=None)
+    case.server.faults.append(Fault("cut", match="select", times=2))
+    case.pull()
+    assert len(case.asked("$select=")) == 3
+    assert case.proof.swept
+    case.server.faults.append(Fault("cut", match="select", times=99))
+    with pytest.raises(Unavailable):
+        case.pull(sweep=True)
+    assert case.tombstones() == {}
+
+
+def test_central_must_03_after_a_rush_little_is_read_again(case: Case) -> None:
+    case.log_in(page=None)
+    case.send(*range(3000), body="<age>1</age>")
+    case.pull()
+    before = len(case.server.requests)
+    assert case.pull().new == 0
+    assert len(case.server.requests) - before == 3
+    since = case.landing.cursor["since"]
+    assert since == case.server.truth("visit")[key(2000)].submitted_at
+    case.send(4000)
+    case.pull()
+    assert case.landing.cursor["since"] > since
+    assert not case.proof.swept
 
 
 # -- 4: deletions

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from tracer_etl.errors import Changed
 from tracer_etl.records import Deployed, Proof, Received, Tombstone
+from tracer_etl.servers.central_listing import Dates, Listing, listing
 from tracer_etl.servers.central_rows import is_waiting
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class CentralPull:
         self._unheard: set[str] = set()
         self._removed = 0
         self._watermark = str(memory.cursor.get("watermark", ""))
+        self._begin_next = str(memory.cursor.get("since", ""))
         self._sweeping, self._swept = sweep, False
         self._count, self._pages = 0, 0
         self._missing: tuple[str, ...] = ()
@@ -125,6 +127,7 @@ class CentralPull:
         swept = clock.isoformat() if clock and self._swept else self.memory.cursor.get("swept_at", "")
         self.cursor = {
             "watermark": self._watermark,
+            "since": self._begin_next,
             "swept_at": swept,
             "hash": standing.hash,
             "created_at": standing.created_at,
@@ -139,24 +142,27 @@ class CentralPull:
         for page in self._walk(self._since()):
             if first:
                 # What changes during the walk lies after the newest date of its first page.
-                self._raise_watermark(page["value"], _DATES)
+                self._move(Dates.of(page["value"], _DATES))
                 first = False
             for row in page["value"]:
                 yield from self._take(row)
 
     def _since(self) -> dict[str, str]:
-        if not self._watermark:
+        begin = str(self.memory.cursor.get("since", ""))
+        if not begin:
             return {}
-        begin = datetime.fromisoformat(self._watermark) - timedelta(minutes=self.options.overlap_minutes)
-        text = begin.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{begin.microsecond // 1000:03d}Z"
-        conditions = [f"__system/{date} ge {text}" for date in _DATES]
+        conditions = [f"__system/{date} ge {begin}" for date in _DATES]
         # A file that arrives late changes no date, so submissions that wait for one are asked for by name.
         conditions += _ids([key for key, stamp in self._live.items() if is_waiting(stamp)][-_IDS:])
         return {"$filter": " or ".join(conditions)}
 
-    def _raise_watermark(self, rows: Collection[Row], dates: Collection[str]) -> None:
-        found = [row["__system"].get(date) or "" for row in rows for date in dates]
-        self._watermark = max([self._watermark, *found])
+    def _move(self, dates: Dates) -> None:
+        """Move the watermark, and with it where the next pull begins: minutes before, but after a rush less."""
+        self._watermark = max(self._watermark, dates.newest)
+        if self._watermark:
+            begin = datetime.fromisoformat(self._watermark) - timedelta(minutes=self.options.overlap_minutes)
+            text = begin.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{begin.microsecond // 1000:03d}Z"
+            self._begin_next = max(text, dates.floor)
 
     def _take(self, row: Row) -> Iterator[Received]:
         """Yield a submission if it is news; a deleted one is remembered."""
@@ -164,7 +170,6 @@ class CentralPull:
         if system.get("deletedAt"):
             self._buried[key] = system["deletedAt"]
             return
-        self._buried.pop(key, None)
         if not self.reader.is_news(self._live.get(key), system):
             return
         found = self.reader.read(row)
@@ -204,25 +209,24 @@ class CentralPull:
     def _sweep(self) -> Iterator[Received | Tombstone]:
         """Compare every submission; the listing is one answer, so one moment of the server."""
         listed = self._listed()
-        gone = [key for key in self._live if key not in listed]
+        gone = [key for key in self._live if key not in listed.keys]
         if gone:
             dates = self._deletions()
             yield from self._bury({key: dates.get(key, "") for key in gone})
-        news = {key for key, row in listed.items() if self._is_news(key, row)}
-        if news:
-            yield from self._fetch(news)
-        self._missing = tuple(sorted(key for key in listed if key not in self._live))
-        self._count, self._swept = len(listed), True
-        self._raise_watermark(listed.values(), _DATES[:2])
+        if listed.news:
+            yield from self._fetch(listed.news)
+        self._missing = tuple(sorted(key for key in listed.keys if key not in self._live))
+        self._count, self._swept = len(listed.keys), True
+        self._move(listed.dates)
 
-    def _is_news(self, key: str, row: Row) -> bool:
-        return self.reader.is_news(self._live.get(key), row["__system"])
+    def _is_news(self, row: Row) -> bool:
+        return self.reader.is_news(self._live.get(row["__id"]), row["__system"])
 
-    def _listed(self) -> dict[str, Row]:
-        page = self._page(self.form.table, {"$select": "__id,__system", "$count": "true"})
-        listed = {row["__id"]: row for row in page["value"]}
-        if len(listed) != page.get("@odata.count"):
-            what = f"a listing of {len(listed)} submissions, counted as {page.get('@odata.count')}"
+    def _listed(self) -> Listing:
+        self._pages += 1
+        listed = listing(self.form.session, self.form.table, self._is_news)
+        if len(listed.keys) != listed.count:
+            what = f"a listing of {len(listed.keys)} submissions, counted as {listed.count}"
             raise Changed(what, where=self.origin, remedy="pull again; nothing was taken for deleted")
         return listed
 
