@@ -141,6 +141,19 @@ def test_kobo_19_history_longer_than_a_page(tmp_path: Path) -> None:
         assert world.matches()
 
 
+def test_kobo_19_an_edit_of_a_row_that_was_still_on_its_way_is_seen(world: World) -> None:
+    late = world.server.begin(world.form, world.xml(1))
+    for number in range(2, 5):
+        world.server.advance(3600)
+        world.submit(number)
+    world.pull()
+    late.commit()
+    world.edit(late.key, 10, "<who><name>Dewi</name></who>")
+    assert world.pull().new == 1
+    assert world.matches()
+    assert not world.landing.proofs[-1]["swept"]
+
+
 def test_kobo_19_without_the_right_history_is_not_asked_for(viewer: World) -> None:
     viewer.submit(1)
     viewer.pull()

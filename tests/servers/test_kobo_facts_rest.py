@@ -66,6 +66,26 @@ def test_kobo_23_changes_that_are_not_deployed_are_remarked_on(world: World) -> 
     assert len(forms(world)) == 1
 
 
+class Brief(FakeKobo):
+    """A server that lists only the newest versions beside the project."""
+
+    def handle(self, request: Request) -> Reply:
+        reply = super().handle(request)
+        if request.path.endswith(f"/{next(iter(self.world.assets), '')}/") and isinstance(reply.body, bytes):
+            body = json.loads(reply.body)
+            del body["deployed_versions"]["results"][1:]
+            reply.body = json.dumps(body).encode()
+        return reply
+
+
+def test_kobo_23_versions_not_listed_beside_the_project_are_asked_for(tmp_path: Path) -> None:
+    with Brief() as server:
+        world = World(server, tmp_path)
+        world.publish(SECOND)
+        world.pull()
+        assert [form.version for form in forms(world).values()] == ["1", "2"]
+
+
 def test_kobo_24_each_version_is_decoded_by_its_own_form(tmp_path: Path) -> None:
     with FakeKobo() as server:
         for number in "12":

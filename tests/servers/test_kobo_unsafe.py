@@ -173,6 +173,8 @@ def test_a_count_that_is_off_is_lived_with_and_remarked_on(tmp_path: Path) -> No
         server.counted = 9
         world.submit(7)
         assert world.pull().total == 7
+        server.counted = 6
+        assert any("its count lags behind" in remark for remark in world.pull().remarks)
 
 
 def test_a_count_far_off_is_refused_on_the_first_pull(tmp_path: Path) -> None:

@@ -277,9 +277,8 @@ class KoboPull:
             raise self._refusal(what, "ask for view_submissions on all rows, or pull again")
         self._unlisted = off
         if off:
-            self._remarks.append(
-                f"the project counts {counted} submissions, {shown} are shown: large ones may be on their way"
-            )
+            why = "large ones may be on their way" if off > 0 else "its count lags behind"
+            self._remarks.append(f"the project counts {counted} submissions, {shown} are shown: {why}")
 
     # -- deletions
 
