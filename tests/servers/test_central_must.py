@@ -309,6 +309,17 @@ def test_central_must_05_a_version_published_during_the_pull_loses_nothing(case:
     case.same()
 
 
+def test_central_must_05_a_question_dropped_during_the_pull_keeps_its_answers(case: Case) -> None:
+    case.send(1, body="<who>Ani</who><shift>07:00:00.000+07:00</shift>")
+    dropped = FORM.replace("|          | time                 | shift     | Shift |\n", "")
+    case.server.after(
+        "versions/1.xml", lambda: case.publish(dropped.replace("| 1         |", "| 2         |"))
+    )
+    case.pull()
+    assert case.rows()[key(1)]["data"]["shift"] == "07:00:00.000+07:00"
+    case.same()
+
+
 def test_central_must_05_a_form_without_a_version_has_one_all_the_same(tmp_path: Path) -> None:
     with FakeCentral() as server:
         case = Case(tmp_path, server, FORM.replace("| 1         | Visit", "|           | Visit"))
@@ -383,6 +394,28 @@ def test_central_must_09_a_file_of_new_content_is_fetched_when_its_submission_is
     case.server.review("visit", key(1), "approved")
     case.pull()
     assert case.rows()[key(1)]["attachments"][0]["bytes"] == 5
+
+
+@pytest.mark.parametrize("media", [True, False])
+def test_central_must_09_one_of_two_files_is_there(tmp_path: Path, media: bool) -> None:
+    photo = "|          | image                | photo     | Photo |\n"
+    with FakeCentral() as server:
+        case = Case(
+            tmp_path, server, FORM.replace(photo, photo + photo.replace("photo", "photo2")), media=media
+        )
+        body = "<photo>a.jpg</photo><photo2>b.jpg</photo2>"
+        server.submit("visit", xml(1, body), {"b.jpg": b"jpg"})
+        case.pull()
+        files = {file["name"]: file["present"] for file in case.rows()[key(1)]["attachments"]}
+        assert files == {"a.jpg": False, "b.jpg": True}
+
+
+def test_central_must_09_files_that_are_all_there_need_no_list(case: Case) -> None:
+    case.server.submit("visit", xml(1, "<photo>a.jpg</photo>"), {"a.jpg": b"jpg"})
+    case.server.submit("visit", xml(2, "<photo>b.jpg</photo>"))
+    case.pull()
+    assert not case.asked("/attachments")
+    case.same()
 
 
 def test_central_must_09_an_awaited_file_is_listed_and_fetched_when_it_comes(case: Case) -> None:
