@@ -9,6 +9,8 @@ from xml.sax.saxutils import escape
 import pytest
 
 from central_case import FORM, KEPT, RECORDINGS, Case, key, plain, second_version, xml
+from central_recordings import FORM as RECORDED
+from central_recordings import rebuild
 from tracer_etl.form import read_form
 from tracer_etl.servers.central_rows import layout, read_row
 from tracer_etl.servers.openrosa import received
@@ -350,3 +352,15 @@ def test_central_shape_a_recorded_row_equals_its_recorded_xml() -> None:
     assert data.pop("meta/")[0].items() <= expected["meta/"][0].items()
     del expected["meta/"], expected["rute"]  # OData gives a line without its accuracies: the XML is asked
     assert data == expected
+
+
+@pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the recordings are not here")
+def test_central_shape_the_recorded_server_is_landed_whole(tmp_path: Path) -> None:
+    with FakeCentral() as server:
+        rebuild(server)
+        case = Case(tmp_path, server, page=None)
+        case.form_id = RECORDED
+        case.pull()
+        case.same()
+        assert len(case.rows()) == case.proof.server_count > 490
+        assert case.pull(sweep=True).new == 0
