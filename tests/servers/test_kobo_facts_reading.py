@@ -215,9 +215,11 @@ def test_kobo_11_unknown_elements_odd_names_and_blanks_are_kept(world: World) ->
 
 def test_kobo_11_what_has_no_place_is_kept_apart() -> None:
     extra: list[tuple[str, str]] = []
-    row: dict[str, Any] = {"job": [{"job/title": "x"}], "job/note": "y", "odd": {"a": 1}, "empty": []}
+    row: dict[str, Any] = {
+        "job": [{"job/title": "x"}], "job/note": "y", "job/skill": [{"job/skill/level": "1"}], "odd": {"a": 1}, "empty": []
+    }  # fmt: skip
     assert kobo_rows.project(row, extra) == {"job/": [{"title": "x"}]}
-    assert extra == [("job/note", "y"), ("odd", '{"a": 1}')]
+    assert dict(extra) == {"job/note": "y", "job/skill": '[{"job/skill/level": "1"}]', "odd": '{"a": 1}'}
 
 
 def test_kobo_12_chosen_fields_stamp_a_row_as_the_whole_row_does(world: World) -> None:

@@ -102,8 +102,12 @@ def project(row: Row, extra: list[tuple[str, str]]) -> dict[str, Any]:
 def _members(row: Row, prefix: str, extra: list[tuple[str, str]]) -> dict[str, Any]:
     """Nest the keys below `prefix`; lists first, so that no answer slips into an instance of a repeat."""
     data: dict[str, Any] = {}
-    repeats = {key for key, value in row.items() if _is_repeat(value)}
-    for key in repeats & row.keys():
+    repeats = [key for key, value in row.items() if _is_repeat(value)]
+    inside = tuple(f"{key}/" for key in repeats)
+    for key in repeats:
+        if key.startswith(inside):
+            extra.append((key, json.dumps(row[key], ensure_ascii=False)))
+            continue
         instances = [_members(instance, f"{key}/", extra) for instance in row[key]]
         group, name = _group(data, key.removeprefix(prefix))
         group[f"{name}/"] = instances
@@ -111,7 +115,7 @@ def _members(row: Row, prefix: str, extra: list[tuple[str, str]]) -> dict[str, A
         if key in repeats or value is None or value == []:
             continue
         text = _text(value)
-        if text is None or any(key.startswith(f"{repeat}/") for repeat in repeats):
+        if text is None or key.startswith(inside):
             extra.append((key, json.dumps(value, ensure_ascii=False) if text is None else text))
             continue
         group, name = _group(data, key.removeprefix(prefix))
@@ -189,13 +193,14 @@ def is_encrypted(row: Row) -> bool:
 
 def values_at(row: Row, path: str) -> Iterator[str]:
     """Give the answers at a full path, through all instances of its repeats."""
-    for key, value in row.items():
-        if key == path and isinstance(value, str):
-            yield value
-        elif isinstance(value, list) and path.startswith(f"{key}/"):
-            for instance in value:
-                if isinstance(instance, dict):
-                    yield from values_at(instance, path)
+    if isinstance(value := row.get(path), str):
+        yield value
+    steps = path.split("/")
+    for length in range(1, len(steps)):
+        instances = row.get("/".join(steps[:length]))
+        for instance in instances if isinstance(instances, list) else ():
+            if isinstance(instance, dict):
+                yield from values_at(instance, path)
 
 
 def _bare(uuid: object) -> str:
