@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tracer_etl.errors import WarehouseError
 from tracer_etl.names import literal, quote
 from tracer_etl.schema import BRIDGE_COLUMNS
+from tracer_etl.warehouse.labels import add_labels
 from tracer_etl.warehouse.meta import describe, prepare
 
 if TYPE_CHECKING:
@@ -113,9 +114,10 @@ class Warehouse:
         return frozenset(str(row[0]) for row in rows)
 
     def ledger(self) -> str:
-        """Digest all that was ever loaded, so that others see whether anything changed."""
+        """Digest all that was ever loaded and the layout of the tables, so that others see whether anything changed."""
         row = self.connection.execute(
-            "SELECT md5(coalesce((SELECT string_agg(form_id || segment || recipe, ',' ORDER BY position) FROM meta.load), '')"
+            "SELECT md5((SELECT any_value(number) FROM meta.layout)"
+            " || coalesce((SELECT string_agg(form_id || segment || recipe, ',' ORDER BY position) FROM meta.load), '')"
             " || coalesce((SELECT string_agg(name || digest, ',' ORDER BY name) FROM meta.reference), '')"
             " || coalesce((SELECT string_agg(form_id || pulled_at, ',' ORDER BY form_id, pulled_at) FROM meta.pull), ''))"
         ).fetchone()
@@ -319,6 +321,7 @@ class Warehouse:
                     self.connection.execute(f"CREATE SCHEMA IF NOT EXISTS published.{area}")
                     target = f"published.{area}.{quote(name)}"
                     self.connection.execute(f"CREATE TABLE {target} AS SELECT * FROM {area}.{quote(name)}")
+                add_labels(self.connection, "published")
                 self.connection.execute("CHECKPOINT published")
             finally:
                 self.connection.execute("DETACH published")

@@ -1,8 +1,13 @@
-"""The `meta` tables: ledger, completeness proofs, form versions, questions and choices in every language."""
+"""The `meta` tables: ledger, completeness proofs, form versions, questions and choices in every language.
+
+What a form says of its tables, columns and codes over all its versions is written by `codelists`.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from tracer_etl.warehouse import codelists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -11,12 +16,14 @@ if TYPE_CHECKING:
 
     from tracer_etl.questions import Form
     from tracer_etl.schema import Schema
+    from tracer_etl.warehouse.codelists import Row
 
-LAYOUT = 2
+LAYOUT = 3
 """Counts changes of META_TABLES. A file of another layout is made anew: landing brings all of it again."""
 
 META_TABLES = (
     "CREATE TABLE IF NOT EXISTS meta.layout (number BIGINT)",
+    "CREATE TABLE IF NOT EXISTS meta.setting (name VARCHAR, value VARCHAR)",
     (
         "CREATE TABLE IF NOT EXISTS meta.submission (form_id VARCHAR, _submission_id VARCHAR, _revision BIGINT, "
         "_landed BIGINT, state VARCHAR)"
@@ -39,6 +46,20 @@ META_TABLES = (
     (
         "CREATE TABLE IF NOT EXISTS meta.choice (form_id VARCHAR, version VARCHAR, list_name VARCHAR, value VARCHAR, "
         "language VARCHAR, label VARCHAR, position BIGINT)"
+    ),
+    "CREATE TABLE IF NOT EXISTS meta.language (form_id VARCHAR, language VARCHAR, code VARCHAR, position BIGINT)",
+    (
+        "CREATE TABLE IF NOT EXISTS meta.form_table (form_id VARCHAR, table_name VARCHAR, kind VARCHAR, parent VARCHAR, "
+        "repeat VARCHAR, position BIGINT, language VARCHAR, label VARCHAR)"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS meta.column (form_id VARCHAR, table_name VARCHAR, column_name VARCHAR, position BIGINT, "
+        "kind VARCHAR, sql_type VARCHAR, privacy VARCHAR, list_name VARCHAR, lists VARCHAR[], question VARCHAR, "
+        "paths VARCHAR[], asked_when VARCHAR, first_version VARCHAR, last_version VARCHAR)"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS meta.code (form_id VARCHAR, list_name VARCHAR, value VARCHAR, language VARCHAR, "
+        "label VARCHAR, position BIGINT, number BIGINT, in_versions VARCHAR[])"
     ),
     (
         "CREATE TABLE IF NOT EXISTS meta.form_summary (form_id VARCHAR, landed BIGINT, good BIGINT, set_aside BIGINT, "
@@ -70,6 +91,11 @@ def prepare(connection: DuckDBPyConnection) -> None:
     for statement in META_TABLES:
         connection.execute(statement)
     connection.execute(f"INSERT INTO meta.layout SELECT {LAYOUT} WHERE NOT EXISTS (FROM meta.layout)")
+    zone = "current_setting('TimeZone')"
+    connection.execute(f"DELETE FROM meta.setting WHERE name = 'timezone' AND value <> {zone}")
+    connection.execute(
+        f"INSERT INTO meta.setting SELECT 'timezone', {zone} WHERE NOT EXISTS (FROM meta.setting WHERE name = 'timezone')"
+    )
 
 
 def _layout(connection: DuckDBPyConnection) -> int:
@@ -81,25 +107,29 @@ def _layout(connection: DuckDBPyConnection) -> int:
 
 
 def describe(connection: DuckDBPyConnection, schema: Schema) -> None:
-    """Write what the form's versions say of themselves: one row per question, choice and language."""
-    for table in ("form_version", "question", "choice"):
+    """Write what the form's versions say of themselves, and what they come to together."""
+    rows: dict[str, list[Row]] = {
+        "form_version": [[schema.form_id, v, i] for i, v in enumerate(schema.versions, 1)],
+        "question": [row for form in schema.forms for row in _questions(schema, form)],
+        "choice": [row for form in schema.forms for row in _choices(form)],
+        "language": list(codelists.languages(schema)),
+        "form_table": list(codelists.tables(schema)),
+        "column": list(codelists.columns(schema)),
+        "code": list(codelists.codes(schema)),
+    }
+    for table, listed in rows.items():
         connection.execute(f"DELETE FROM meta.{table} WHERE form_id = ?", [schema.form_id])
-    _insert(connection, "form_version", 3, ([schema.form_id, v, i] for i, v in enumerate(schema.versions, 1)))
-    for form in schema.forms:
-        _insert(connection, "question", 10, _questions(schema, form))
-        _insert(connection, "choice", 7, _choices(form))
+        _insert(connection, table, listed)
 
 
-def _insert(connection: DuckDBPyConnection, table: str, width: int, rows: Iterator[list[object]]) -> None:
-    listed = list(rows)
-    if listed:
-        marks = ", ".join(["(" + ", ".join("?" * width) + ")"] * len(listed))
-        connection.execute(
-            f"INSERT INTO meta.{table} VALUES {marks}", [value for row in listed for value in row]
-        )
+def _insert(connection: DuckDBPyConnection, table: str, rows: list[Row]) -> None:
+    if rows:
+        marks = ", ".join(["(" + ", ".join("?" * len(rows[0])) + ")"] * len(rows))
+        values = [value for row in rows for value in row]
+        connection.execute(f"INSERT INTO meta.{table} VALUES {marks}", values)
 
 
-def _questions(schema: Schema, form: Form) -> Iterator[list[object]]:
+def _questions(schema: Schema, form: Form) -> Iterator[Row]:
     for table in schema.tables:
         for column in table.columns:
             question = next(filter(None, map(form.question, column.paths)), None)
@@ -111,7 +141,7 @@ def _questions(schema: Schema, form: Form) -> Iterator[list[object]]:
                 yield [*where, question.kind, column.privacy, question.list_name, language, label]
 
 
-def _choices(form: Form) -> Iterator[list[object]]:
+def _choices(form: Form) -> Iterator[Row]:
     for choices in form.lists.values():
         if choices.file:
             continue  # a list that travels as a file holds people and places: it is a reference, not a code list
