@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tracer_etl.records import Received, Tombstone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from tracer_etl.records import Attachment
 
@@ -90,11 +89,3 @@ def raw_line(item: Received | Tombstone) -> dict[str, str]:
         return {"key": item.key, "raw": item.raw.decode("utf-8")}
     except UnicodeDecodeError:
         return {"key": item.key, "base64": base64.b64encode(item.raw).decode()}
-
-
-def pack(lines: Iterable[Any]) -> bytes:
-    """Compress lines of JSON."""
-    import zstandard
-
-    text = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)
-    return zstandard.ZstdCompressor(level=3).compress(text.encode())

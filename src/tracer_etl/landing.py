@@ -16,9 +16,10 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from tracer_etl.envelope import Index, digest_of, identity_of, key_line, leaf_paths, pack, raw_line, stamp_of
+from tracer_etl.envelope import Index, digest_of, identity_of, raw_line, stamp_of
 from tracer_etl.errors import LandingError, ServerError
 from tracer_etl.records import Tombstone, silent
+from tracer_etl.segments import KINDS, SegmentWriter
 from tracer_etl.shelf import Shelf, write_atomically
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from tracer_etl.records import Attachment, Deployed, Progress, Pull, Received
 
 SEGMENT_RECORDS = 20_000
-"""Small enough to hold in memory, large enough that DuckDB reads in bulk."""
+"""Records; large enough that DuckDB reads in bulk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +244,7 @@ class Landing:
 
     def _sweep(self) -> None:
         """Remove what a killed run left behind: files no manifest names."""
-        named = {f"{entry['name']}.{kind}" for entry in self.manifest["segments"] for kind in _KINDS}
+        named = {f"{entry['name']}.{kind}" for entry in self.manifest["segments"] for kind in KINDS}
         for path in (*self.folder.glob("*.zst*"), *self.folder.glob("media/*.part")):
             if path.name not in named:
                 path.unlink()
@@ -251,23 +252,22 @@ class Landing:
     def _write(self, pull: Iterable[Any], progress: Progress) -> Iterator[dict[str, Any]]:
         index = self._index
         sequence = sum(entry["records"] for entry in self.manifest["segments"])
-        batch: list[tuple[dict[str, Any], dict[str, str]]] = []
-        try:
-            for item in progress(pull, f"pull {self.form_id}"):
-                digest = digest_of(item)
-                if not index.note(identity_of(item), digest, stamp_of(item)):
-                    continue
-                sequence += 1
-                batch.append((self._envelope(item, sequence, digest), raw_line(item)))
-                if len(batch) == SEGMENT_RECORDS:
-                    yield self._segment(batch)
-                    batch = []
-        except ServerError:
-            if batch:
-                yield self._segment(batch)
-            raise
-        if batch:
-            yield self._segment(batch)
+        with _Segments(self.folder) as segments:
+            try:
+                for item in progress(pull, f"pull {self.form_id}"):
+                    digest = digest_of(item)
+                    if not index.note(identity_of(item), digest, stamp_of(item)):
+                        continue
+                    sequence += 1
+                    segments.add(self._envelope(item, sequence, digest), raw_line(item))
+                    if segments.full:
+                        yield segments.close()
+            except ServerError:
+                if segments.open:
+                    yield segments.close()
+                raise
+            if segments.open:
+                yield segments.close()
 
     def _envelope(self, item: Received | Tombstone, sequence: int, digest: str) -> dict[str, Any]:
         if isinstance(item, Tombstone):
@@ -302,23 +302,34 @@ class Landing:
             "present": file.present,
         }
 
-    def _segment(self, batch: list[tuple[dict[str, Any], dict[str, str]]]) -> dict[str, Any]:
-        envelopes = [envelope for envelope, _ in batch]
-        name = f"{envelopes[0]['landed']:08d}"
-        body = pack(envelopes)
-        write_atomically(self.folder / f"{name}.{_KINDS[0]}", body)
-        write_atomically(self.folder / f"{name}.{_KINDS[1]}", pack(raw for _, raw in batch))
-        write_atomically(self.folder / f"{name}.{_KINDS[2]}", pack(key_line(e) for e in envelopes))
-        return {
-            "name": name,
-            "records": len(batch),
-            "first": envelopes[0]["landed"],
-            "sha256": hashlib.sha256(body).hexdigest(),
-            "paths": sorted({path for e in envelopes for path in leaf_paths(e.get("data", {}))}),
-        }
+
+class _Segments:
+    """Opens a segment when a record comes, and closes it when it is full."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.open: SegmentWriter | None = None
+
+    def __enter__(self) -> _Segments:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.open:
+            self.open.abandon()
+
+    @property
+    def full(self) -> bool:
+        return self.open is not None and self.open.records >= SEGMENT_RECORDS
+
+    def add(self, envelope: dict[str, Any], raw: dict[str, str]) -> None:
+        self.open = self.open or SegmentWriter(self.folder, envelope["landed"])
+        self.open.add(envelope, raw)
+
+    def close(self) -> dict[str, Any]:
+        writer, self.open = self.open, None
+        return writer.close() if writer else {}
 
 
-_KINDS = ("ndjson.zst", "raw.ndjson.zst", "keys.zst")
 _OUTCOME = ("server_count", "distinct_keys", "missing", "remarks", "failed")
 """What a proof says; how many pages it took is no news."""
 

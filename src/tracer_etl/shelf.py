@@ -51,7 +51,7 @@ class Shelf:
         path = self.folder / "media" / sha256[:2] / sha256
         path.parent.mkdir(exist_ok=True)
         part.replace(path)
-        _sync(path.parent)
+        sync_folder(path.parent)
         return Attachment(name, None, sha256, size)
 
     @cached_property
@@ -77,10 +77,11 @@ def write_atomically(path: Path, content: bytes) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     temporary.replace(path)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
