@@ -1,3 +1,3 @@
 """From an XLSForm to checked tables, a warehouse and a report."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
