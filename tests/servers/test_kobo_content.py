@@ -16,7 +16,7 @@ from tracer_etl.errors import FormError
 from tracer_etl.form import read_form
 from tracer_etl.servers import Options, kobo
 from tracer_etl.servers.kobo_content import refusal, workbook
-from tracer_etl.testing import FakeKobo
+from tracer_etl.testing import FakeKobo, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -219,10 +219,21 @@ def test_content_that_does_not_compile_is_a_remark(server: FakeKobo, tmp_path: P
     landed = world.pull()
     assert landed.new == 1
     assert world.landing.versions == ()
-    assert len([remark for remark in landed.remarks if version.uid in remark and "compile" in remark]) == 1
+    assert (
+        len([remark for remark in landed.remarks if version.uid in remark and "has no form" in remark]) == 1
+    )
     world.pull()
     assert world.cost <= 3  # it is not fetched again
     assert world.landing.proofs[-1]["remarks"] == list(landed.remarks)
+
+
+def test_a_version_the_server_does_not_give_is_a_remark(server: FakeKobo, tmp_path: Path) -> None:
+    world = World(server, tmp_path)
+    world.submit(1)
+    server.faults.append(Fault("status", "/versions/v", status=404, times=9))
+    landed = world.pull()
+    assert (landed.new, world.landing.versions) == (1, ())
+    assert any("has no form" in remark and "404" not in remark for remark in landed.remarks)
 
 
 def test_a_workbook_that_compiles_has_no_refusal(tmp_path: Path) -> None:

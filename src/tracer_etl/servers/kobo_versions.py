@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracer_etl.errors import FormError
+from tracer_etl.errors import Changed, FormError, Refused
 from tracer_etl.records import Deployed
 from tracer_etl.servers.kobo_content import refusal, workbook
 from tracer_etl.servers.kobo_files import media_paths
@@ -28,7 +28,7 @@ class Versions:
     def remarks(self) -> tuple[str, ...]:
         """Say for a person which versions have no form."""
         return tuple(
-            f"form version {label} does not compile ({reason}): its submissions are landed, but cannot be typed"
+            f"form version {label} has no form ({reason}): its submissions are landed, but cannot be typed"
             for label, reason in sorted(self.refused.items())
         )
 
@@ -46,16 +46,26 @@ def learn(
         known = label in kept or label in refused
         if known and isinstance(listed, list):
             continue
-        content = listing.version(label)
+        content, reason = _content(listing, label)
         paths.update(media_paths(content))
         if known:
             continue
-        written, reason = _written(content, standing.name, form_id)
+        written = b""
+        if not reason:
+            written, reason = _written(content, standing.name, form_id)
         if reason:
             refused[label] = reason
         else:
             new.append(Deployed(label, deployed_at, f"{label}.xlsx", written))
     return Versions(tuple(new), refused, frozenset(paths))
+
+
+def _content(listing: Listing, label: str) -> tuple[Row, str]:
+    """Give a version's content, or why the server does not."""
+    try:
+        return listing.version(label), ""
+    except (Refused, Changed) as error:
+        return {}, str(error)
 
 
 def _written(content: Row, title: str, form_id: str) -> tuple[bytes, str]:
