@@ -6,7 +6,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -85,16 +84,12 @@ class Listing:
         Raises:
             Refused: it is not visible to this account. Changed: the answer lacks something.
         """
-        path, params = f"{self.base}/", {"format": "json"}
-        reply = self.session.read(path, params)
-        try:
-            body = json.loads(reply.content)
-        except ValueError:
-            body = self.session.json(path, params)  # which is patient with what is not JSON
+        body = self.session.json(f"{self.base}/", {"format": "json"})
+        clock = self.session.clock
         try:
             if body["deployed_versions"]["count"] > len(body["deployed_versions"]["results"]):
                 body["deployed_versions"]["results"] = self._all_versions()
-            return _standing(body, _server_time(reply.headers.get("Date", "")))
+            return _standing(body, clock.astimezone(UTC).isoformat() if clock else "")
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise self._unexpected(f"the project's description lacks {error}") from error
 
@@ -226,14 +221,6 @@ def _standing(body: Row, asked_at: str) -> Standing:
         content=body.get("content") or {},
         asked_at=asked_at,
     )
-
-
-def _server_time(header: str) -> str:
-    """Read a Date header as ISO 8601 UTC; empty when it says nothing."""
-    try:
-        return parsedate_to_datetime(header).astimezone(UTC).isoformat()
-    except ValueError:
-        return ""
 
 
 def hours_between(earlier: str, later: str) -> float:
