@@ -6,10 +6,11 @@ together: the newest label there is, where a column's answers stood, the choices
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from tracer_etl.names import allocate
+from tracer_etl.names import plain
 from tracer_etl.schema import BRIDGE_COLUMNS
 
 if TYPE_CHECKING:
@@ -42,13 +43,13 @@ def short_codes(languages: tuple[str, ...]) -> dict[str, str]:
     >>> short_codes(("Bahasa Indonesia (id)", "English (en)", "default", "Jawa", "Kromo (id)"))
     {'Bahasa Indonesia (id)': 'id', 'English (en)': 'en', 'default': 'default', 'Jawa': 'jawa', 'Kromo (id)': 'kromo_id'}
     """
-    taken: set[str] = set()
-    found = {}
+    found: dict[str, str] = {}
     for language in languages:
         match = re.search(r"\(\s*([A-Za-z]{2,3}(?:[-_][A-Za-z0-9]+)*)\s*\)\s*$", language)
-        wanted = match[1] if match and match[1].lower().replace("-", "_") not in taken else language
-        words = re.sub(r"\W+", " ", wanted).strip()
-        found[language] = allocate(["_".join(words.split()) or "language"], taken)
+        wanted = [match[1]] if match else []
+        wanted += [language, f"{language} {hashlib.sha256(language.encode()).hexdigest()[:8]}"]
+        codes = (re.sub(r"_+", "_", plain(one)).strip("_") for one in wanted)
+        found[language] = next(code for code in codes if code and code not in found.values())
     return found
 
 

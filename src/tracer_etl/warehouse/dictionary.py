@@ -175,12 +175,13 @@ class _Reader:
         for table, lists, *head in self._rows(
             "column", f"table_name, lists, {plain}", "table_name, position"
         ):
-            name, kind, _, privacy, _, paths, *_ = head
+            name, kind, sql_type, privacy, question, paths, when, first, last = head
             if privacy != "direct":
                 said = _worded(name, kind, labels.get((table, name), {}), languages)
                 listed = _united([codes.get(one, ()) for one in lists])
-                head[5] = tuple(paths)
-                found.setdefault(table, []).append(Variable(*head, labels=said, codes=listed))
+                asked = (tuple(paths), when, first, last)
+                variable = Variable(name, kind, sql_type, privacy, question, *asked, said, listed)
+                found.setdefault(table, []).append(variable)
         return found
 
     def _labels(self, versions: Sequence[str]) -> dict[tuple[str, str], dict[str, str]]:
