@@ -246,6 +246,26 @@ def test_central_fact_08_many_rows_lost_to_a_purged_token_come_by_walking_again(
     case.same()
 
 
+def test_central_fact_08_changes_lost_to_a_purged_token_come_by_walking_again(case: Case) -> None:
+    case.log_in(page=100)
+    for number in range(350):
+        case.server.submit("visit", xml(number, f"<photo>{number}.jpg</photo>"))
+    case.server.advance(7200)
+    case.send(999)
+    case.pull()
+    for number in range(350):
+        case.server.attach("visit", key(number), f"{number}.jpg", b"late")
+
+    def purge() -> None:
+        case.server.delete("visit", key(251))
+        case.server.purge("visit", key(251))
+
+    case.server.after("?%24expand", purge)  # the walk of the sweep, not the filter
+    case.pull(sweep=True)
+    assert case.tombstones() == {key(251): "unknown"}
+    case.same()
+
+
 def test_central_fact_09_inserts_and_deletions_during_the_walk_neither_double_nor_miss(case: Case) -> None:
     case.send(*range(14))
     case.server.after("Submissions?", lambda: case.send(20, 21, 22))

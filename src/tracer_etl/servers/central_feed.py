@@ -54,6 +54,7 @@ class CentralPull:
         self._live = dict(memory.stamps)
         self._landed = len(self._live)
         self._buried: dict[str, str] = {}
+        self._came: set[str] = set()
         self._unheard: set[str] = set()
         self._removed = 0
         self._watermark = str(memory.cursor.get("watermark", ""))
@@ -176,6 +177,7 @@ class CentralPull:
         if found is not None:
             self._learn(found)
             self._live[key] = found.stamp
+            self._came.add(key)
             yield found
 
     def _learn(self, found: Received) -> None:
@@ -213,9 +215,10 @@ class CentralPull:
         if gone:
             dates = self._deletions()
             yield from self._bury({key: dates.get(key, "") for key in gone})
+        self._came.clear()
         if listed.news:
             yield from self._fetch(listed.news)
-        self._missing = tuple(sorted(key for key in listed.keys if key not in self._live))
+        self._missing = tuple(sorted((listed.keys - self._live.keys()) | (listed.news - self._came)))
         self._count, self._swept = len(listed.keys), True
         self._move(listed.dates)
 
