@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import logging
-import ssl
 import time
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tls import wrap
 from tracer_etl.errors import Changed, Refused, StudyError, Unavailable
 from tracer_etl.servers.session import Patience, Session, _date
 from tracer_etl.testing import Fault
@@ -270,28 +264,6 @@ def test_a_redirect_to_a_file_store_is_followed_without_credentials(
         (seen,) = store.requests
     assert "authorization" not in seen.headers
     assert seen.query == (("signature", "1"),)
-
-
-def wrap(server: Loopback, folder: Path) -> None:
-    """Let a loopback server speak TLS with a certificate of its own."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (folder / "key.pem").write_bytes(pem)
-    (folder / "certificate.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
-    server._server.socket = context.wrap_socket(server._server.socket, server_side=True)
 
 
 def test_a_redirected_post_is_not_sent_on(server: Server) -> None:
