@@ -52,8 +52,14 @@ BRIDGE_COLUMNS: dict[str, SqlType] = {
     "_position": "BIGINT",
 }
 """One row per token chosen in a select_multiple or rank; `_position` counts from 1."""
-# Known to every client, whether or not a form lists them; they are read as system columns.
-SYSTEM_PATHS = (("meta", "instanceID"), ("meta", "deprecatedID"), ("meta", "rootUuid"))
+# Written by clients and servers, whether or not a form lists them: no answers.
+SYSTEM_PATHS = (
+    ("meta", "instanceID"),
+    ("meta", "deprecatedID"),
+    ("meta", "rootUuid"),
+    ("formhub", "uuid"),
+    ("__version__",),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,34 +30,27 @@ HISTORIES = int(os.environ.get("TRACER_HISTORIES", "260"))
 FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - the landing syncs every file to disk
 
 COMMON = (
-    "create",
-    "create",
-    "create",
-    "edit",
-    "edit",
-    "delete",
-    "review",
-    "photo",
-    "begin",
-    "commit",
-    "deploy",
-)
-OUTSIDE = (
-    *("pull",) * 5, "sweep", "load", "load", "fault", "between", "between", "deny", "allow", "allow", "reconnect",
+    *("create",) * 4, *("edit",) * 3, *("delete",) * 3, *("review",) * 2, *("photo",) * 2, *("begin",) * 2,
+    *("commit",) * 2, "deploy",
 )  # fmt: skip
+OUTSIDE = ("sweep", "fault", "fault", "between", "between", "deny", "allow", "allow", "reconnect")
+AFTER = ("pull",) * 6 + ("load",) + ("",) * 6
+"""What follows a step: a change is seen by itself as often as among others."""
 Step = tuple[str, int]
 
 
 def history(seed: int, *own: str) -> list[Step]:
-    """Make a history of 10 to 50 steps; it begins with some submissions, so that there is something to change."""
+    """Make a history of 10 to 50 steps, half of them followed by a pull; it begins with some submissions."""
     rng = random.Random(seed)
     verbs = (*COMMON, *own, *OUTSIDE)
-    start = [("create", rng.randint(0, 40)) for _ in range(rng.randint(0, 12))]
-    return start + [(rng.choice(verbs), rng.randint(0, 40)) for _ in range(rng.randint(10, 50))]
+    made = [("create", rng.randint(0, 40)) for _ in range(rng.randint(0, 8))]
+    for _ in range(rng.randint(10, 50)):
+        made += [(rng.choice(verbs), rng.randint(0, 40)), (rng.choice(AFTER), 0)]
+    return [step for step in made if step[0]]
 
 
 def steps(*own: str) -> st.SearchStrategy[list[Step]]:
-    one = st.tuples(st.sampled_from((*COMMON, *own, *OUTSIDE)), st.integers(0, 40))
+    one = st.tuples(st.sampled_from((*COMMON, *own, *OUTSIDE, *AFTER[:7])), st.integers(0, 40))
     return st.lists(one, max_size=30)
 
 
@@ -128,7 +121,7 @@ class Play:
         self.follower.pull(self.source)
 
 
-OWN = {"central": ("restore",), "kobo": ("duplicate",)}
+OWN = {"central": ("restore",) * 3, "kobo": ("duplicate",)}
 WORLDS: dict[str, type[World]] = {"central": CentralWorld, "kobo": KoboWorld}
 
 
