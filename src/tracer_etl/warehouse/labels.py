@@ -85,19 +85,23 @@ def _comment(
 
 def view_sql(dictionary: Dictionary, dataset: Dataset, language: str) -> str:
     """Write the query of a table with labels in the place of codes."""
-    columns = ", ".join(_labelled(dictionary, variable, language) for variable in dataset.variables)
+    columns = ", ".join(
+        f"{label_sql(dictionary, variable, language)} AS {quote(variable.name)}"
+        for variable in dataset.variables
+    )
     return f"SELECT {columns} FROM clean.{quote(dataset.name)}"
 
 
-def _labelled(dictionary: Dictionary, variable: Variable, language: str) -> str:
+def label_sql(dictionary: Dictionary, variable: Variable, language: str) -> str:
+    """Write the expression of a column's labels; a column without a code list is itself."""
     name = quote(variable.name)
     if not variable.codes or variable.kind not in ("select_one", "select_multiple", "rank"):
         return name
     if variable.kind == "select_one":
-        return f"{_case(dictionary, variable, language, name)} AS {name}"
+        return _case(dictionary, variable, language, name)
     label = _case(dictionary, variable, language, "chosen")
     chosen = f"list_transform(string_split({name}, ' '), lambda chosen: {label})"
-    return f"array_to_string({chosen}, {literal(JOINED)}) AS {name}"
+    return f"array_to_string({chosen}, {literal(JOINED)})"
 
 
 def _case(dictionary: Dictionary, variable: Variable, language: str, value: str) -> str:

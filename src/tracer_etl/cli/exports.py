@@ -1,0 +1,55 @@
+"""The command that writes files for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tracer_etl.cli.output import near, print_json, remark, the_study, with_forms, with_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FORMATS = ("sav", "dta", "parquet", "csv", "xlsx", "geojson", "ddi", "codebook")
+
+
+@click.command("export")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(FORMATS),
+    help="Only this; may be repeated. Default: all.",
+)
+@with_forms
+@click.option(
+    "--language", default="", metavar="CODE", help="Language of the labels. Default: each form's own."
+)
+@click.option("--labels", is_flag=True, help="Labels in the place of codes in CSV, XLSX and GeoJSON.")
+@click.option("--for-excel", is_flag=True, help="CSV with a byte order mark, and formulas made harmless.")
+@with_json
+def export(
+    folder: Path,
+    formats: Sequence[str],
+    forms: Sequence[str],
+    language: str,
+    labels: bool,
+    for_excel: bool,
+    as_json: bool,
+) -> None:
+    """Write the clean tables into FOLDER for SPSS, Stata, R, Excel, maps and archives.
+
+    Only the published copy is read: nothing in the files identifies a person directly.
+    """
+    from tracer_etl import exports
+
+    wish = exports.Wish(language, labels, for_excel)
+    done = exports.export(the_study().published, folder, formats=formats or FORMATS, forms=forms, wish=wish)
+    remark(done.remarks)
+    if as_json:
+        print_json(done)
+    else:
+        click.echo(f"{len(done.files)} files in {near(folder)}")
