@@ -1,0 +1,218 @@
+"""One number: an indicator among some respondents, with its standard error and its intervals."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracer_etl.evidence import survival, variance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from tracer_etl.evidence.constants import Constants
+    from tracer_etl.evidence.indicators import Indicator
+    from tracer_etl.evidence.variance import Calibration, Interval
+
+    Floats = NDArray[np.float64]
+
+NOWHERE: Interval = (math.nan, math.nan)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number in its indicator's unit; `nan` is what cannot be given.
+
+    `low`..`high` is for the programme in general (planning), `cohort_low`..`cohort_high` for exactly the people of
+    this frame, of whom a `fraction` answered. `weighted_total`: persons of the frame the number speaks for.
+    """
+
+    estimate: float
+    se: float
+    low: float
+    high: float
+    cohort_low: float
+    cohort_high: float
+    n: int
+    n_eff: float
+    weighted_total: float
+    unweighted: float
+    unweighted_low: float = math.nan
+    unweighted_high: float = math.nan
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Values:
+    """What the respondents of one cell told, with their weights and one column of weights per bootstrap replicate.
+
+    `columns` are the indicator's, the first one being y.
+    """
+
+    columns: Floats
+    weights: Floats
+    replicates: Floats
+
+    @property
+    def y(self) -> Floats:
+        """Give the first column."""
+        return np.asarray(self.columns[:, 0])
+
+    @property
+    def event(self) -> NDArray[np.int64]:
+        """Give the second column: what happened at the time `y` (0: watching ended)."""
+        return self.columns[:, 1].astype(np.int64)
+
+
+def estimate_cell(
+    indicator: Indicator,
+    values: Values,
+    influence: Floats,
+    calibration: Calibration,
+    fraction: float,
+    constants: Constants,
+) -> Cell:
+    """Estimate an indicator by its kind.
+
+    `influence` is the linearised influence of every respondent of the sample (0 outside the cell).
+    """
+    if indicator.kind in ("share", "score"):
+        se = variance.standard_error(influence, calibration)
+        return _linear(indicator, values, se, fraction, constants)
+    if indicator.kind == "wait":
+        return _wait(values, constants)
+    if indicator.kind == "curve" and indicator.cause == 0:
+        return _curve(indicator, values, constants)
+    return _bootstrapped(indicator, values, fraction, constants)
+
+
+def _start(estimate: float, values: Values, unweighted: float) -> Cell:
+    weights = values.weights
+    return Cell(
+        estimate,
+        math.nan,
+        *NOWHERE,
+        *NOWHERE,
+        len(weights),
+        variance.effective_size(weights),
+        float(weights.sum()),
+        unweighted,
+    )
+
+
+def _linear(indicator: Indicator, values: Values, se: float, fraction: float, constants: Constants) -> Cell:
+    mean, plain = variance.weighted_mean(values.y, values.weights), float(values.y.mean())
+    cell = replace(_start(mean, values, plain), se=se)
+    level = constants.confidence
+    if indicator.kind == "share":
+        unweighted = variance.wilson(plain, cell.n, confidence=level)
+        wide = variance.wilson(mean, cell.n_eff, confidence=level)
+        narrow = variance.wilson(mean, cell.n_eff, fraction=fraction, confidence=level)
+    else:
+        z = variance.z_value(level)
+        bare = z * float(values.y.std(ddof=1)) / math.sqrt(cell.n)
+        unweighted, wide = (plain - bare, plain + bare), (mean - z * se, mean + z * se)
+        narrow = _shrink(mean, wide, fraction)
+    return _with(cell, wide, narrow, unweighted)
+
+
+def _with(cell: Cell, wide: Interval, narrow: Interval, unweighted: Interval = NOWHERE) -> Cell:
+    return replace(
+        cell,
+        low=wide[0],
+        high=wide[1],
+        cohort_low=narrow[0],
+        cohort_high=narrow[1],
+        unweighted_low=unweighted[0],
+        unweighted_high=unweighted[1],
+    )
+
+
+def _shrink(estimate: float, interval: Interval, fraction: float) -> Interval:
+    part = math.sqrt(max(0.0, 1 - fraction))
+    return estimate - part * (estimate - interval[0]), estimate + part * (interval[1] - estimate)
+
+
+def _wait(values: Values, constants: Constants) -> Cell:
+    event = values.event
+    curve = survival.kaplan_meier(values.y, event, values.weights)
+    plain = survival.kaplan_meier(values.y, event, np.ones(len(values.y)))
+    median, low, high = survival.median_time(curve, constants.confidence)
+    notes = () if math.isfinite(median) else ("median_not_reached",)
+    notes = notes if math.isfinite(high) else (*notes, "upper_bound_open")
+    cell = replace(_start(median, values, survival.median_time(plain)[0]), notes=notes)
+    return _with(cell, (low, high), (low, high))
+
+
+def _curve(indicator: Indicator, values: Values, constants: Constants) -> Cell:
+    event = values.event
+    curve = survival.kaplan_meier(values.y, event, values.weights)
+    share, spread = curve.at(indicator.horizon)
+    plain = survival.kaplan_meier(values.y, event, np.ones(len(values.y))).at(indicator.horizon)[0]
+    cell = replace(_start(share, values, plain), se=share * spread)
+    if float(values.y.max()) < indicator.horizon:
+        return replace(cell, estimate=math.nan, notes=("nobody_watched_that_long",))
+    interval = survival.log_log_interval(share, spread, constants.confidence)
+    return _with(cell, interval, interval)
+
+
+def statistic(indicator: Indicator, constants: Constants) -> Callable[[Values, Floats], Floats]:
+    """Give the function (values, matrix of weights) -> one number per column of weights."""
+    horizon, cause = indicator.horizon, indicator.cause
+    kinds: dict[str, Callable[[Values, Floats], Floats]] = {
+        "mean": lambda v, w: means(v.y, w),
+        "winsor": lambda v, w: means(variance.winsorise(v.y, w, constants.winsor), w),
+        "median": lambda v, w: variance.weighted_quantile(v.y, w),
+        "shift": lambda v, w: variance.hodges_lehmann(v.y, w),
+        "effect": lambda v, w: effect_size(v.columns, w),
+        "total": lambda v, w: np.asarray(v.y @ w),
+        "curve": lambda v, w: (
+            survival.restricted_mean(v.y, v.event, w, horizon)
+            if cause < 0
+            else survival.cumulative_incidence(v.y, v.event, w, cause, horizon)
+        ),
+    }
+    return kinds[indicator.kind]
+
+
+def means(y: Floats, weights: Floats) -> Floats:
+    """Give the weighted mean for each column of weights; `y` is one column, or one per column of weights."""
+    columns = y if y.ndim > 1 else y[:, None]
+    return np.asarray((columns * weights).sum(axis=0) / weights.sum(axis=0))
+
+
+def effect_size(columns: Floats, weights: Floats) -> Floats:
+    """Give Cohen's d of a paired gain: the mean gain over the root of the mean variance of before and after.
+
+    One row per respondent; the first half of the columns are the items after, the second the same items before. Gain
+    and variance are averaged over the items.
+
+    >>> effect_size(np.array([[2.0, 1.0], [4.0, 3.0]]), np.ones((2, 1))).tolist()
+    [1.0]
+    """
+    after, before = np.hsplit(columns, 2)
+    gain = means((after - before).mean(axis=1), weights)
+    spread = sum((_variances(item, weights) for item in columns.T), np.zeros(1)) / columns.shape[1]
+    return np.asarray(gain / np.sqrt(np.where(spread > 0, spread, np.nan)))
+
+
+def _variances(y: Floats, weights: Floats) -> Floats:
+    return np.asarray(means(y**2, weights) - means(y, weights) ** 2)
+
+
+def _bootstrapped(indicator: Indicator, values: Values, fraction: float, constants: Constants) -> Cell:
+    compute = statistic(indicator, constants)
+    estimate = float(compute(values, values.weights[:, None])[0])
+    plain = float(compute(values, np.ones((len(values.weights), 1)))[0])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        replicates = compute(values, values.replicates)
+    finite = replicates[np.isfinite(replicates)]
+    se = float(finite.std(ddof=1)) if len(finite) > 1 else math.nan
+    wide = variance.percentile_interval(replicates, constants.confidence)
+    cell = replace(_start(estimate, values, plain), se=se)
+    return _with(cell, wide, _shrink(estimate, wide, fraction))

@@ -1,0 +1,77 @@
+"""What the estimates take as given: thresholds of specification 2.3 and official figures, all in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FAMILIES = {
+    "barista": "beverage",
+    "minuman": "beverage",
+    "kopi_cokelat": "beverage",
+    "masak": "cooking",
+    "patiseri": "cooking",
+    "unggas": "cooking",
+    "dapur_mbg": "cooking",
+    "mua": "beauty",
+    "barber": "beauty",
+    "digimar": "digital",
+    "konten": "digital",
+    "grafis": "digital",
+    "listrik_rt": "technical",
+    "ac": "technical",
+    "audio": "technical",
+    "las": "technical",
+    "motor": "technical",
+    "tani": "farming",
+    "alsintan": "farming",
+    "jahit": "sewing",
+}
+"""Family of each programme: which classes may stand in for one another where respondents are few."""
+
+UMK_IDR = {2023: 2_215_072, 2024: 2_256_050, 2025: 2_413_974, 2026: 2_567_744}
+"""Minimum wage of Kabupaten Blitar, IDR per month (specification 0.2; equal to seeds/umk.csv, which a test sees to)."""
+
+CPI = {"2023-12-31": 105.517, "2024-12-31": 107.11, "2025-12-31": 110.25}
+"""Consumer prices of East Java, 2022 = 100, at anchor days; between them the growth is even.
+
+Specification 0.2: December 2024 as published (1.51 % over the year, hence December 2023), December 2025 derived.
+"""
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Thresholds of specification 2.3; the office may set others.
+
+    Shares are 0..1, weights relative to their mean, counts are respondents. A bootstrap replicate is noise of some
+    per cent, so it need not be raked as exactly as the weights themselves.
+    """
+
+    seed: int = 2026
+    replicates: int = 500
+    confidence: float = 0.95
+    propensity_classes: int = 5
+    class_minimum: int = 15
+    margin_minimum: int = 10
+    rake_iterations: int = 100
+    rake_tolerance: float = 1e-6
+    replicate_tolerance: float = 1e-4
+    trim: tuple[float, float] = (0.33, 3.0)
+    deff_alarm: float = 1.5
+    suppress_any: int = 5
+    suppress_rate: int = 10
+    indicative: int = 30
+    rse_caution: float = 0.25
+    rse_withheld: float = 0.50
+    exposed_minimum: int = 30
+    round_to: int = 5
+    k_anonymity: int = 5
+    winsor: float = 0.99
+    weeks_per_month: float = 4.333
+    price_day: str = "2025-12-31"
+    families: Mapping[str, str] = field(default_factory=lambda: FAMILIES)
+    umk_idr: Mapping[int, int] = field(default_factory=lambda: UMK_IDR)
+    cpi: Mapping[str, float] = field(default_factory=lambda: CPI)

@@ -1,0 +1,161 @@
+"""What may be shown: small cells, cells that give small ones away, and numbers too uncertain (specification 2.3.6)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+    from tracer_etl.evidence.constants import Constants
+
+
+class Place(NamedTuple):
+    """A cell of a published table: how people are grouped, and which group."""
+
+    group_by: str
+    level: str
+
+
+class Line(NamedTuple):
+    """Cells that together make up a published margin: its number gives away a single hidden part."""
+
+    parts: tuple[Place, ...]
+    margin: Place
+
+
+TOTAL = Place("all", "")
+
+NUMBERS = (
+    "estimate",
+    "se",
+    "low",
+    "high",
+    "cohort_low",
+    "cohort_high",
+    "n",
+    "n_eff",
+    "weighted_total",
+    "unweighted",
+    "unweighted_low",
+    "unweighted_high",
+)
+
+
+def complementary(
+    sizes: Mapping[Place, int], hidden: Iterable[Place], lines: Sequence[Line], minimum: int
+) -> set[Place]:
+    """Give all cells to hide, so that no line lets a hidden one be worked out.
+
+    In each line at least two cells stay hidden, with at least `minimum` people together. The next part to hide is
+    one that is not its margin all by itself (a class in a programme of one class: hiding it would hide the
+    programme), then the smallest, then the first by name; the margin only when no part is left. Repeated until
+    nothing changes: rows and columns.
+    """
+    out = {place for place in hidden if sizes.get(place, 0) > 0}
+    alone = {parts[0] for line in lines if len(parts := _present(line, sizes)) == 1}
+    while True:
+        before = len(out)
+        for line in lines:
+            _close(line, sizes, alone, out, minimum)
+        if len(out) == before:
+            return out
+
+
+def _present(line: Line, sizes: Mapping[Place, int]) -> list[Place]:
+    return [place for place in line.parts if sizes.get(place, 0) > 0]
+
+
+def _close(line: Line, sizes: Mapping[Place, int], alone: set[Place], out: set[Place], minimum: int) -> None:
+    parts = _present(line, sizes)
+    while True:
+        secret = [place for place in [*parts, line.margin] if place in out]
+        people = sum(sizes.get(place, 0) for place in secret)
+        if not secret or (len(secret) > 1 and (line.margin in out or people >= minimum)):
+            return
+        left = [place for place in parts if place not in out]
+        if not left:
+            out.update([line.margin] if len(parts) == 1 else [])
+            return
+        out.add(min(left, key=lambda place: (place in alone, sizes[place], place)))
+
+
+def relative_error_note(estimate: float, se: float, constants: Constants) -> str:
+    """Say what the relative standard error asks for: nothing, caution (25-50 %) or withholding (above 50 %).
+
+    >>> from tracer_etl.evidence.constants import Constants
+    >>> relative_error_note(0.04, 0.012, Constants()), relative_error_note(0.04, 0.03, Constants())
+    ('caution_rse', 'withheld_rse')
+    """
+    if not (math.isfinite(estimate) and math.isfinite(se)) or estimate == 0:
+        return ""
+    error = se / abs(estimate)
+    if error > constants.rse_withheld:
+        return "withheld_rse"
+    return "caution_rse" if error > constants.rse_caution else ""
+
+
+def suppress(table: pd.DataFrame, lines: Sequence[Line], constants: Constants) -> pd.DataFrame:
+    """Blank what may not be shown in a table with one row per indicator, group_by and level.
+
+    Needs columns `minimum` (an indicator's own least n) and `signed` (no relative standard error asked). Sets
+    `suppressed` and adds to `note`: too_few, complementary, exposed_under_30, withheld_rse (blanked), caution_rse,
+    indicative (n below 30, shown).
+    """
+    parts = [_suppress_one(rows, lines, constants) for _, rows in table.groupby("indicator", sort=False)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _suppress_one(rows: pd.DataFrame, lines: Sequence[Line], constants: Constants) -> pd.DataFrame:
+    places = [Place(group, level) for group, level in zip(rows["group_by"], rows["level"], strict=True)]
+    sizes = dict(zip(places, rows["n"].astype(int), strict=True))
+    few = {place for place, size in sizes.items() if size < constants.suppress_rate}
+    hidden = complementary(sizes, few, lines, constants.suppress_rate)
+    notes, blanks = [], []
+    for place, row in zip(places, rows.to_dict("records"), strict=True):
+        words = [str(row["note"])] if row["note"] else []
+        reason = "too_few" if place in few else "complementary" if place in hidden else ""
+        reason = reason or _withheld(row, constants)
+        words += [reason] if reason else []
+        if sizes[place] < constants.indicative and reason in ("", "caution_rse"):
+            words.append("indicative")
+        notes.append("; ".join(words))
+        blanks.append(reason not in ("", "caution_rse"))
+    blank = pd.Series(blanks, index=rows.index)
+    shown = {name: rows[name].astype(float).mask(blank) for name in NUMBERS}
+    # How many stood behind a number too uncertain to print is no secret, and says why it is missing.
+    counted = [note.endswith(("withheld_rse", "exposed_under_30")) for note in notes]
+    shown["n"] = rows["n"].astype(float).where(~blank | pd.Series(counted, index=rows.index))
+    return rows.assign(**shown, suppressed=blank, note=notes)
+
+
+def _withheld(row: Mapping[Hashable, Any], constants: Constants) -> str:
+    if row["n"] < row["minimum"]:
+        return "exposed_under_30"
+    return "" if row["signed"] else relative_error_note(float(row["estimate"]), float(row["se"]), constants)
+
+
+def table_lines(levels: Mapping[str, Sequence[str]], nested: Mapping[Place, Sequence[Place]]) -> list[Line]:
+    """Give the lines of a set of tables: every grouping sums to the total, and `nested` cells to their margins."""
+    flat = [Line(tuple(Place(group, level) for level in found), TOTAL) for group, found in levels.items()]
+    return flat + [Line(tuple(parts), margin) for margin, parts in nested.items()]
+
+
+def round_counts(table: pd.DataFrame, columns: Sequence[str], constants: Constants) -> pd.DataFrame:
+    """Round counts to the nearest five, as public files show them.
+
+    >>> from tracer_etl.evidence.constants import Constants
+    >>> round_counts(pd.DataFrame({"n": [12.0, 13.0]}), ["n"], Constants())["n"].tolist()
+    [10.0, 15.0]
+    """
+    step = constants.round_to
+    return table.assign(**{name: (table[name] / step).round() * step for name in columns})
+
+
+def not_anonymous(rows: pd.DataFrame, keys: Sequence[str], constants: Constants) -> pd.Series[bool]:
+    """Mark the rows of a micro-file whose combination of keys fewer than five persons share (k-anonymity)."""
+    sizes = rows.groupby(list(keys), dropna=False)[keys[0]].transform("size")
+    return sizes < constants.k_anonymity
