@@ -66,8 +66,9 @@ class Published:
         try:
             row = self.connection.execute("SELECT value FROM meta.setting WHERE name = 'timezone'").fetchone()
         except duckdb.CatalogException as error:
+            what = "is no published copy, or one of an older layout"
             remedy = "publish it anew with `tracer-etl run`"
-            raise WarehouseError("is of an older layout", where=self.path.name, remedy=remedy) from error
+            raise WarehouseError(what, where=self.path.name, remedy=remedy) from error
         return str(row[0]) if row else "UTC"
 
     def _refuse_identifiers(self) -> None:
