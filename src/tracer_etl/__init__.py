@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,9 +17,8 @@ _API = frozenset({"read_form", "read_tables"})
 def __getattr__(name: str) -> object:
     """Load the analysts' functions when they are first asked for, so that the import itself stays light."""
     if name in _API:
-        from tracer_etl import api
-
-        return getattr(api, name)
+        # By name: modules that read __version__ here do not thereby import what lies above them.
+        return getattr(import_module("tracer_etl.api"), name)
     what = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(what)
 
