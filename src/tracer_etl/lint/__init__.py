@@ -7,7 +7,7 @@ registry               what a rule and a finding are
 references, conditions, values, choices, identifiers, texts, clients, settings, privacy, phones
 the rules, one small function each
 appearances            the words of XLSForm
-walk                   dead ends and unreachable questions, by the engine of ODK Collect
+wishes, walk           dead ends and unreachable questions, by the engine of ODK Collect
 reports                findings as text and as SARIF 2.1.0
 """
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 # A comparison with a choice that does not exist is why the condition never holds.
 _CAUSES = {"TL203": ("TL201", "TL202"), "TL204": ("TL201", "TL202"), "TL205": ("TL201", "TL202", "TL606")}
 
-__all__ = ["RULES", "SEVERITIES", "Finding", "Rule", "Severity", "lint_form"]
+__all__ = ["RULES", "SEVERITIES", "Finding", "Rule", "Severity", "lint_form", "read_survey"]
 
 
 def lint_form(source: Path, media: Path | None = None, *, walk: bool = False) -> tuple[Finding, ...]:

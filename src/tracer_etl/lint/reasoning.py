@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tracer_etl.lint.survey import Item, Survey
     from tracer_etl.logic.syntax import Node
 
-_MOST = 3000
+MOST = 3000
 """Combinations tried before a condition is left undecided."""
 _FEW = 40
 """Choices tried one by one; of a longer list those the condition names, and one other."""
@@ -41,10 +41,10 @@ def outcomes(
     """Tell what all conditions together can give: True, False or None (undecided)."""
     if any("%(" in constant for tree in trees for constant in _constants(tree) if isinstance(constant, str)):
         return {None}  # %(name)s stands for a choice in the loops of old forms
-    domain = {key: _domain(survey, trees, item, key) for tree in trees for key in _keys(tree)}
+    domain = {key: values_of(survey, trees, item, key) for tree in trees for key in keys_of(tree)}
     domain.update(fixed or {})
     size = math.prod(len(values) for values in domain.values())
-    if size > _MOST:
+    if size > MOST:
         return {None}
     found: set[bool | None] = set()
     for values in product(*domain.values()):
@@ -73,7 +73,7 @@ def relevance(item: Item, *, own: bool = True) -> list[Node]:
 
 def implied(survey: Survey, trees: Iterable[Node]) -> list[Node]:
     """Say of every question the conditions lean on: it is blank, or shown under its own conditions."""
-    names = {key[0]: None for tree in trees for key in _keys(tree) if key[0] != "."}
+    names = {key[0]: None for tree in trees for key in keys_of(tree) if key[0] != "."}
     found: list[Node] = []
     for name in names:
         other = survey.find(name)
@@ -102,7 +102,7 @@ def samples(survey: Survey, item: Item) -> tuple[float, ...]:
     expression = item.expressions.get("constraint")
     if expression is None or expression.tree is None or item.kind not in (*NUMBERS, "date"):
         return ()
-    domain = _domain(survey, [expression.tree], item, (".", ""))
+    domain = values_of(survey, [expression.tree], item, (".", ""))
     return tuple(
         value.value for value in domain if isinstance(value, Sampled) and isinstance(value.value, float)
     )
@@ -111,7 +111,8 @@ def samples(survey: Survey, item: Item) -> tuple[float, ...]:
 # -- what is sampled
 
 
-def _keys(node: Node) -> Iterator[Key]:
+def keys_of(node: Node) -> Iterator[Key]:
+    """List what a condition asks for."""
     for inner in everything(node):
         if isinstance(inner, Call) and inner.name == "string-length" and len(inner.arguments) == 1:
             name = asked(inner.arguments[0])
@@ -122,7 +123,8 @@ def _keys(node: Node) -> Iterator[Key]:
             yield name, ""
 
 
-def _domain(survey: Survey, trees: Sequence[Node], item: Item, key: Key) -> Sequence[Value]:
+def values_of(survey: Survey, trees: Sequence[Node], item: Item, key: Key) -> Sequence[Value]:
+    """Give the values of a question between which the conditions can tell a difference."""
     name, measure = key
     other = item if name == "." else survey.find(name)
     if other is None or other.is_group or item.repeats[: len(other.repeats)] != other.repeats:

@@ -19,6 +19,7 @@ from tracer_etl.collect import RandomAnswers
 from tracer_etl.errors import FormError, StudyError
 from tracer_etl.lint.reasoning import samples
 from tracer_etl.lint.values import count_sources
+from tracer_etl.lint.wishes import wish
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,8 +29,12 @@ if TYPE_CHECKING:
 
 Numbers = dict[str, tuple[float, ...]]
 """By question: numbers and days (since 1970-01-01) at which its own conditions change their mind."""
+Plans = dict[str, list[dict[str, str | float]]]
+"""By question: answers, by question, that lead there."""
 SECONDS = 20.0
-WALKS = 60
+WALKS = 120
+_FREE_WALKS = 20
+_PLANS = 6
 _GRACE = 15.0
 _SMALL = (0.0, 1.0, 2.0, 3.0)
 
@@ -58,10 +63,10 @@ def walk_form(survey: Survey, seconds: float = SECONDS, walks: int = WALKS) -> W
     """
     if survey.form is None:
         return Walked()
-    numbers = _numbers(survey)
+    hints = (_numbers(survey), _plans(survey))
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
-    arguments = (survey.form.xform.encode(), survey.media, numbers, seconds, walks, results)
+    arguments = (survey.form.xform.encode(), survey.media, hints, seconds, walks, results)
     process = context.Process(target=_run, args=arguments, daemon=True)
     process.start()
     try:
@@ -84,12 +89,26 @@ def _numbers(survey: Survey) -> Numbers:
     return {path: numbers for path, numbers in found.items() if numbers}
 
 
+def _plans(survey: Survey) -> Plans:
+    rng = random.Random(0)  # noqa: S311 - no secret
+    return {
+        "/".join(item.path): [wish(survey, item, rng) for _ in range(_PLANS)]
+        for item in survey.questions
+        if item.answered
+    }
+
+
 def _run(
-    xform: bytes, media: Path, numbers: Numbers, seconds: float, walks: int, results: queue.Queue[object]
+    xform: bytes,
+    media: Path,
+    hints: tuple[Numbers, Plans],
+    seconds: float,
+    walks: int,
+    results: queue.Queue[object],
 ) -> None:
     walked = Walked()
     try:
-        _walk(walked, xform, media, numbers, (time.monotonic() + seconds, walks))
+        _walk(walked, xform, media, hints, (time.monotonic() + seconds, walks))
     except FormError as error:
         walked.crash = error.what
     except StudyError as error:
@@ -98,7 +117,9 @@ def _run(
     results.put(walked)
 
 
-def _walk(walked: Walked, xform: bytes, media: Path, numbers: Numbers, limits: tuple[float, int]) -> None:
+def _walk(
+    walked: Walked, xform: bytes, media: Path, hints: tuple[Numbers, Plans], limits: tuple[float, int]
+) -> None:
     from datetime import datetime
 
     from tracer_etl.collect import Clock, Filler, validate_xform
@@ -107,9 +128,11 @@ def _walk(walked: Walked, xform: bytes, media: Path, numbers: Numbers, limits: t
     if walked.objections:
         return
     filler = Filler(xform, media, name="the form")
-    end, walks = limits
+    (numbers, plans), (end, walks) = hints, limits
     for seed in range(walks):
-        answers = _Recorder(random.Random(seed), numbers=numbers, walked=walked)  # noqa: S311 - no secret
+        plan = _next_plan(walked, plans) if seed >= _FREE_WALKS else {}
+        rng = random.Random(seed)  # noqa: S311 - no secret
+        answers = _Recorder(rng, numbers=numbers, walked=walked, plan=plan)
         outcome = filler.fill(answers, clock=Clock(datetime.fromisoformat("2026-11-24T09:00:00+07:00")))
         answers.close(outcome)
         walked.walks += 1
@@ -118,12 +141,21 @@ def _walk(walked: Walked, xform: bytes, media: Path, numbers: Numbers, limits: t
             return
 
 
+def _next_plan(walked: Walked, plans: Plans) -> dict[str, str | float]:
+    """Take a plan to the first question nobody came to yet; none is left: walk as chance will have it."""
+    for path, ways in plans.items():
+        if path not in walked.kinds and ways:
+            return ways.pop()
+    return {}
+
+
 @dataclass
 class _Recorder(RandomAnswers):
     """An enumerator who answers by chance, near the bounds where there are any, and keeps a record."""
 
     numbers: Numbers = field(default_factory=dict)
     walked: Walked = field(default_factory=Walked)
+    plan: dict[str, str | float] = field(default_factory=dict)
     given: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, question: Question) -> object:
@@ -135,7 +167,8 @@ class _Recorder(RandomAnswers):
         if question.kind in ("select_one", "select_multiple", "rank"):
             self.walked.offered.setdefault(path, set()).update(question.choices)
             self.walked.empty[path] += not question.choices
-        value = self._near(question, path)
+        planned = path in self.plan and not self.given[question.path]
+        value = self._planned(question, self.plan[path]) if planned else self._near(question, path)
         if value is not None:
             self.given[question.path] += 1
         return value
@@ -144,17 +177,24 @@ class _Recorder(RandomAnswers):
         numbers = self.numbers.get(path)
         skipped = not question.required and self.rng.random() < self.skip
         if numbers and not skipped:
-            number = self.rng.choice(numbers)
-            match question.kind:
-                case "integer":
-                    return int(number)
-                case "decimal":
-                    return number
-                case "date":
-                    return (date(1970, 1, 1) + timedelta(days=int(number))).isoformat()
-                case _:
-                    return number
+            return self._planned(question, self.rng.choice(numbers))
         return super().__call__(question)
+
+    @staticmethod
+    def _planned(question: Question, value: str | float) -> object:
+        if isinstance(value, str):
+            return value or None
+        match question.kind:
+            case "integer":
+                return int(value)
+            case "date":
+                return (date(1970, 1, 1) + timedelta(days=int(value))).isoformat()
+            case "dateTime":
+                return (date(1970, 1, 1) + timedelta(days=int(value))).isoformat() + "T12:00:00.000+07:00"
+            case "text":
+                return f"{value:g}"
+            case _:
+                return value
 
     def close(self, outcome: Filled) -> None:
         """Count which answers the form took."""
