@@ -6,7 +6,10 @@ the XForm it became, so both inputs take the same path.
 
 from __future__ import annotations
 
+import hashlib
 import re
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tracer_etl.errors import FormError
@@ -32,13 +35,26 @@ def read_form(source: Path, media: Path | None = None) -> Form:
     media = media or source.parent
     if source.suffix.lower() == ".xml":
         return compile_xform(source.read_bytes(), media, where=source.name)
-    xform, warnings = _convert(source)
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    xform, warnings = _convert(_Workbook(source.name, digest, source))
     return compile_xform(xform.encode(), media, where=source.name, warnings=warnings)
 
 
-def _convert(source: Path) -> tuple[str, tuple[str, ...]]:
+@dataclass(frozen=True, slots=True)
+class _Workbook:
+    """A workbook is its name, which may become the form's id, and its content, wherever it lies."""
+
+    name: str
+    digest: str
+    path: Path = field(compare=False)
+
+
+@lru_cache(maxsize=64)
+def _convert(workbook: _Workbook) -> tuple[str, tuple[str, ...]]:
+    """Convert once per content, since every stage of a run asks for the same workbooks."""
     from pyxform.xls2xform import convert
 
+    source = workbook.path
     try:
         result = convert(source, validate=False, form_name=None)
     except Exception as error:
