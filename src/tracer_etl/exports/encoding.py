@@ -109,11 +109,11 @@ class Encoder:
 
     def _chosen(self, variable: Variable, values: Series, label: str) -> Iterator[StatColumn]:
         """Give 1 where a choice was chosen, 0 where it was not, nothing where nothing is answered."""
-        tokens = values.str.split(" ")
+        padded = " " + values + " "
         for code in variable.codes:
-            chosen = tokens.map(lambda listed, value=code.value: int(value in listed), na_action="ignore")
+            chosen = padded.str.contains(f" {code.value} ", regex=False).astype("boolean")
             text = cut(f"{self._value_label(code)} | {label}", self.target.label)
-            column = self._int(chosen.astype("Int64"))
+            column = self._int(chosen.mask(values.isna()).astype("Int64"))
             labels = dict(enumerate(self.yes_no))
             layout = self._whole_layout(column)
             yield StatColumn(variable, column, text, "nominal", labels, code.value, layout)
