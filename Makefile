@@ -14,8 +14,9 @@ export DO_NOT_TRACK := 1
 run: .venv
 	$(BIN)/tracer-etl run
 
+# Two processes, a file each: the servers' random histories take as long as all the rest.
 test: .venv
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: .venv
 	$(BIN)/ruff check
