@@ -12,7 +12,7 @@ import re
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tracer_etl.collect import RandomAnswers
@@ -22,20 +22,18 @@ from tracer_etl.lint.values import count_sources
 from tracer_etl.lint.wishes import wish
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tracer_etl.collect import Filled, Question
     from tracer_etl.lint.survey import Survey
 
 Numbers = dict[str, tuple[float, ...]]
 """By question: numbers and days (since 1970-01-01) at which its own conditions change their mind."""
-Plans = dict[str, list[dict[str, str | float]]]
-"""By question: answers, by question, that lead there."""
+Plan = dict[str, str | float]
+"""By question: the answers that lead to another question."""
 SECONDS = 20.0
 WALKS = 120
-_FREE_WALKS = 20
-_PLANS = 6
 _GRACE = 15.0
+_FREE_WALKS = 20
+_PLANS = 4
 _SMALL = (0.0, 1.0, 2.0, 3.0)
 
 
@@ -63,11 +61,9 @@ def walk_form(survey: Survey, seconds: float = SECONDS, walks: int = WALKS) -> W
     """
     if survey.form is None:
         return Walked()
-    hints = (_numbers(survey), _plans(survey))
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
-    arguments = (survey.form.xform.encode(), survey.media, hints, seconds, walks, results)
-    process = context.Process(target=_run, args=arguments, daemon=True)
+    process = context.Process(target=_run, args=(survey, seconds, walks, results), daemon=True)
     process.start()
     try:
         result = results.get(timeout=seconds + _GRACE)
@@ -89,26 +85,10 @@ def _numbers(survey: Survey) -> Numbers:
     return {path: numbers for path, numbers in found.items() if numbers}
 
 
-def _plans(survey: Survey) -> Plans:
-    rng = random.Random(0)  # noqa: S311 - no secret
-    return {
-        "/".join(item.path): [wish(survey, item, rng) for _ in range(_PLANS)]
-        for item in survey.questions
-        if item.answered
-    }
-
-
-def _run(
-    xform: bytes,
-    media: Path,
-    hints: tuple[Numbers, Plans],
-    seconds: float,
-    walks: int,
-    results: queue.Queue[object],
-) -> None:
+def _run(survey: Survey, seconds: float, walks: int, results: queue.Queue[object]) -> None:
     walked = Walked()
     try:
-        _walk(walked, xform, media, hints, (time.monotonic() + seconds, walks))
+        _walk(walked, survey, time.monotonic() + seconds, walks)
     except FormError as error:
         walked.crash = error.what
     except StudyError as error:
@@ -117,20 +97,17 @@ def _run(
     results.put(walked)
 
 
-def _walk(
-    walked: Walked, xform: bytes, media: Path, hints: tuple[Numbers, Plans], limits: tuple[float, int]
-) -> None:
-    from datetime import datetime
-
+def _walk(walked: Walked, survey: Survey, end: float, walks: int) -> None:
     from tracer_etl.collect import Clock, Filler, validate_xform
 
+    xform = survey.form.xform.encode() if survey.form else b""
     walked.objections = validate_xform(xform)
     if walked.objections:
         return
-    filler = Filler(xform, media, name="the form")
-    (numbers, plans), (end, walks) = hints, limits
+    filler = Filler(xform, survey.media, name="the form")
+    numbers, plans = _numbers(survey), _Plans(survey)
     for seed in range(walks):
-        plan = _next_plan(walked, plans) if seed >= _FREE_WALKS else {}
+        plan = plans.to_the_unseen(walked) if seed >= _FREE_WALKS else {}
         rng = random.Random(seed)  # noqa: S311 - no secret
         answers = _Recorder(rng, numbers=numbers, walked=walked, plan=plan)
         outcome = filler.fill(answers, clock=Clock(datetime.fromisoformat("2026-11-24T09:00:00+07:00")))
@@ -141,12 +118,20 @@ def _walk(
             return
 
 
-def _next_plan(walked: Walked, plans: Plans) -> dict[str, str | float]:
-    """Take a plan to the first question nobody came to yet; none is left: walk as chance will have it."""
-    for path, ways in plans.items():
-        if path not in walked.kinds and ways:
-            return ways.pop()
-    return {}
+class _Plans:
+    """Plans to questions nobody came to yet, a few for each."""
+
+    def __init__(self, survey: Survey) -> None:
+        self.survey, self.rng = survey, random.Random(0)  # noqa: S311 - no secret
+        self.left = {"/".join(item.path): (item, _PLANS) for item in survey.questions if item.answered}
+
+    def to_the_unseen(self, walked: Walked) -> Plan:
+        """Plan a walk to the first question nobody came to; none is left: walk as chance will have it."""
+        for path, (item, left) in self.left.items():
+            if path not in walked.kinds and left:
+                self.left[path] = (item, left - 1)
+                return wish(self.survey, item, self.rng)
+        return {}
 
 
 @dataclass
@@ -155,7 +140,7 @@ class _Recorder(RandomAnswers):
 
     numbers: Numbers = field(default_factory=dict)
     walked: Walked = field(default_factory=Walked)
-    plan: dict[str, str | float] = field(default_factory=dict)
+    plan: Plan = field(default_factory=dict)
     given: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, question: Question) -> object:

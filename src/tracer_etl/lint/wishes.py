@@ -7,7 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from tracer_etl.lint.evaluation import Key, Sampled, Tokens, Value, evaluate, truth
-from tracer_etl.lint.reasoning import MOST, OTHER, keys_of, relevance, values_of
+from tracer_etl.lint.reasoning import OTHER, keys_of, relevance, values_of
 from tracer_etl.logic.syntax import Binary, Literal
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tracer_etl.logic.syntax import Node
 
 _DEEPEST = 8
+_MOST = 20_000
 
 
 def wish(survey: Survey, item: Item, rng: random.Random) -> dict[str, str | float]:
@@ -66,7 +67,7 @@ def _choose(
         values = [chosen[key]] if key in chosen else list(values_of(survey, [tree], item, key))
         rng.shuffle(values)
         domain[key] = values
-    if math.prod(map(len, domain.values())) > MOST:
+    if math.prod(map(len, domain.values())) > _MOST:
         return {}
     undecided: dict[Key, Value] = {}
     for combination in product(*domain.values()):
