@@ -86,7 +86,9 @@ class _Writer:
     def file(self, root: _Element, key: str, chapter: Chapter) -> None:
         text = self.add(self.add(root, "fileDscr", ID=key), "fileTxt")
         self.add(text, "fileName", chapter.dataset.name)
-        self.texts(text, "fileCont", chapter.dataset.labels)
+        title = self.dictionary.label(chapter.dataset.labels, self.dictionary.default_language)
+        if title:
+            self.add(text, "fileCont", title)
         size = self.add(text, "dimensns")
         self.add(size, "caseQnty", str(chapter.rows))
         self.add(size, "varQnty", str(len(chapter.entries)))
