@@ -29,7 +29,7 @@ class Cell:
     """A number in its indicator's unit; `nan` is what cannot be given.
 
     `low`..`high` is for the programme in general (planning), `cohort_low`..`cohort_high` for exactly the people of
-    this frame, of whom a `fraction` answered. `weighted_total`: persons of the frame the number speaks for.
+    this frame. `weighted_total`: persons of the frame the number speaks for.
     """
 
     estimate: float
@@ -64,6 +64,11 @@ class Values:
         return np.asarray(self.columns[:, 0])
 
     @property
+    def fraction(self) -> float:
+        """Give the share of the cohort's variance that answering took away, n_eff over the weights' sum."""
+        return variance.answered_fraction(self.weights)
+
+    @property
     def event(self) -> NDArray[np.int64]:
         """Give the second column: what happened at the time `y` (0: watching ended)."""
         return self.columns[:, 1].astype(np.int64)
@@ -74,7 +79,6 @@ def estimate_cell(
     values: Values,
     influence: Floats,
     calibration: Calibration,
-    fraction: float,
     constants: Constants,
 ) -> Cell:
     """Estimate an indicator by its kind.
@@ -83,12 +87,12 @@ def estimate_cell(
     """
     if indicator.kind in ("share", "score"):
         se = variance.standard_error(influence, calibration)
-        return _linear(indicator, values, se, fraction, constants)
+        return _linear(indicator, values, se, constants)
     if indicator.kind == "wait":
         return _wait(values, constants)
     if indicator.kind == "curve" and indicator.cause == 0:
         return _curve(indicator, values, constants)
-    return _bootstrapped(indicator, values, fraction, constants)
+    return _bootstrapped(indicator, values, constants)
 
 
 def _start(estimate: float, values: Values, unweighted: float) -> Cell:
@@ -105,19 +109,19 @@ def _start(estimate: float, values: Values, unweighted: float) -> Cell:
     )
 
 
-def _linear(indicator: Indicator, values: Values, se: float, fraction: float, constants: Constants) -> Cell:
+def _linear(indicator: Indicator, values: Values, se: float, constants: Constants) -> Cell:
     mean, plain = variance.weighted_mean(values.y, values.weights), float(values.y.mean())
     cell = replace(_start(mean, values, plain), se=se)
     level = constants.confidence
     if indicator.kind == "share":
         unweighted = variance.wilson(plain, cell.n, confidence=level)
         wide = variance.wilson(mean, cell.n_eff, confidence=level)
-        narrow = variance.wilson(mean, cell.n_eff, fraction=fraction, confidence=level)
+        narrow = variance.wilson(mean, cell.n_eff, fraction=values.fraction, confidence=level)
     else:
         z = variance.z_value(level)
         bare = z * float(values.y.std(ddof=1)) / math.sqrt(cell.n)
         unweighted, wide = (plain - bare, plain + bare), (mean - z * se, mean + z * se)
-        narrow = _shrink(mean, wide, fraction)
+        narrow = _shrink(mean, wide, values.fraction)
     return _with(cell, wide, narrow, unweighted)
 
 
@@ -205,7 +209,7 @@ def _variances(y: Floats, weights: Floats) -> Floats:
     return np.asarray(means(y**2, weights) - means(y, weights) ** 2)
 
 
-def _bootstrapped(indicator: Indicator, values: Values, fraction: float, constants: Constants) -> Cell:
+def _bootstrapped(indicator: Indicator, values: Values, constants: Constants) -> Cell:
     compute = statistic(indicator, constants)
     estimate = float(compute(values, values.weights[:, None])[0])
     plain = float(compute(values, np.ones((len(values.weights), 1)))[0])
@@ -215,4 +219,4 @@ def _bootstrapped(indicator: Indicator, values: Values, fraction: float, constan
     se = float(finite.std(ddof=1)) if len(finite) > 1 else math.nan
     wide = variance.percentile_interval(replicates, constants.confidence)
     cell = replace(_start(estimate, values, plain), se=se)
-    return _with(cell, wide, _shrink(estimate, wide, fraction))
+    return _with(cell, wide, _shrink(estimate, wide, values.fraction))

@@ -49,35 +49,32 @@ HEADLINE = "A1"
 
 
 class Level(NamedTuple):
-    """One group of respondents: who is in it, and the share of its people in the frame that answered."""
+    """One group of respondents and who is in it."""
 
     group_by: str
     level: str
     member: NDArray[np.bool_]
-    fraction: float
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Respondents (or their enrolments) with weights; `frame` has everybody, for how many answered of each level."""
+    """Respondents (or their enrolments) with their weights and by what they are grouped."""
 
     table: pd.DataFrame
     weights: Floats
     replicates: Floats
     calibration: variance.Calibration
-    frame: pd.DataFrame
     groupings: tuple[str, ...]
 
     @cached_property
     def levels(self) -> list[Level]:
         """Give everybody as ("all", "") and then each level of each grouping."""
         everybody = np.ones(len(self.table), dtype=bool)
-        found = [Level("all", "", everybody, len(self.table) / len(self.frame))]
+        found = [Level("all", "", everybody)]
         for group in self.groupings:
-            sizes = self.frame[group].value_counts()
             for level in sorted(self.table[group].dropna().unique(), key=str):
                 member = (self.table[group] == level).to_numpy(dtype=bool)
-                found.append(Level(group, str(level), member, float(member.sum()) / float(sizes[level])))
+                found.append(Level(group, str(level), member))
         return found
 
 
@@ -135,7 +132,6 @@ def read_study(connection: Connection, constants: Constants) -> Study:
         weighted.weights,
         weighted.replicates,
         variance.calibration(weighted.weights, weighted.margins),
-        frame,
         OF_PERSONS,
     )
     index = enrolment[enrolment["latest"] == 1].drop(columns="latest")
@@ -185,7 +181,7 @@ def _classes(everybody: pd.DataFrame, persons: Sample, weighted: Weighted, const
     )
     replicates = np.where(again.converged, again.weights, np.nan)
     fitted = variance.calibration(raked.weights, margins)
-    return Sample(table, raked.weights, replicates, fitted, everybody, OF_ENROLMENTS)
+    return Sample(table, raked.weights, replicates, fitted, OF_ENROLMENTS)
 
 
 def estimate_table(study: Study, constants: Constants) -> pd.DataFrame:
@@ -240,7 +236,7 @@ def estimate_rows(
             "note": "",
         }
         if int(inside.sum()) >= constants.suppress_rate:
-            row |= _estimated(indicator, sample, columns, inside, place.fraction, constants)
+            row |= _estimated(indicator, sample, columns, inside, constants)
         rows.append(row)
     return rows
 
@@ -250,12 +246,11 @@ def _estimated(
     sample: Sample,
     columns: Floats,
     inside: NDArray[np.bool_],
-    fraction: float,
     constants: Constants,
 ) -> dict[str, Any]:
     values = Values(columns[inside], sample.weights[inside], sample.replicates[inside])
     influence = variance.mean_influence(columns[:, 0], sample.weights, inside)
-    found = asdict(estimate_cell(indicator, values, influence, sample.calibration, fraction, constants))
+    found = asdict(estimate_cell(indicator, values, influence, sample.calibration, constants))
     return {**found, "note": "; ".join(found.pop("notes"))}
 
 
@@ -269,7 +264,7 @@ def extra_rows(study: Study, constants: Constants) -> list[dict[str, Any]]:
     table, rows = study.persons.table, []
     for group in ("early", "mode"):
         found = [
-            Level(group, level, (table[group] == level).to_numpy(dtype=bool), 0.0)
+            Level(group, level, (table[group] == level).to_numpy(dtype=bool))
             for level in _levels(table, group)
         ]
         rows += estimate_rows(headline, study.persons, found, constants)

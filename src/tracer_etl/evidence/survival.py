@@ -62,7 +62,7 @@ def log_log_interval(survival: float, spread: float, confidence: float = 0.95) -
 
     >>> low, high = log_log_interval(0.5, 0.2)
     >>> round(low, 4), round(high, 4)
-    (0.2951, 0.6746)
+    (0.2952, 0.6745)
     """
     if survival >= 1 or survival <= 0 or not math.isfinite(spread):
         return (survival, survival) if survival >= 1 else (math.nan, math.nan)

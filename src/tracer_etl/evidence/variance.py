@@ -46,10 +46,23 @@ def effective_size(weights: Floats) -> float:
     return float(np.sum(weights)) ** 2 / squares if squares else 0.0
 
 
+def answered_fraction(weights: Floats) -> float:
+    """Give the finite-population fraction of a cohort whose people sum to the weights: n_eff / sum(w), 1 at most.
+
+    Each person answers or not (Poisson), so the variance of a total is sum(w (w - 1) e^2) and not sum(w^2 e^2): less by
+    sum(w) / sum(w^2). With equal weights it is n / N.
+
+    >>> answered_fraction(np.array([2.0, 2.0])), answered_fraction(np.array([1.0, 3.0]))
+    (0.5, 0.4)
+    """
+    total = float(np.sum(weights))
+    return min(1.0, effective_size(weights) / total) if total else 0.0
+
+
 def wilson(share: float, size: float, *, fraction: float = 0.0, confidence: float = 0.95) -> Interval:
     """Give the Wilson score interval of a share 0..1 on an effective size (Wilson 1927; never Wald).
 
-    `fraction` is the share of a finite cohort that answered: the variance shrinks by 1 - fraction, so the size
+    `fraction` is that of `answered_fraction`: the variance shrinks by 1 - fraction, so the size
     grows to size / (1 - fraction), for statements about this cohort only (specification 2.3 point 5).
 
     >>> [round(bound, 2) for bound in wilson(0.8, 20)]
@@ -65,23 +78,25 @@ def wilson(share: float, size: float, *, fraction: float = 0.0, confidence: floa
 
 @dataclass(frozen=True)
 class Calibration:
-    """What raking takes off the variance: an orthonormal basis of the margins, scaled by the root of the weights."""
+    """What raking takes off the variance: an orthonormal basis of the margins' cells, and the raked weights."""
 
     basis: Floats
-    root: Floats
+    weights: Floats
 
     def residual(self, influence: Floats) -> Floats:
-        """Take from a weighted influence (w * u) what the margins explain of it, by least squares with weights w."""
-        scaled = influence / self.root
-        return np.asarray((scaled - self.basis @ (self.basis.T @ scaled)) * self.root)
+        """Take from a weighted influence w * u what the margins explain of u, by least squares."""
+        bare = influence / self.weights
+        return np.asarray((bare - self.basis @ (self.basis.T @ bare)) * self.weights)
 
 
 def calibration(weights: Floats, margins: Sequence[Margin]) -> Calibration:
-    """Prepare the linearised variance of raked weights (Deville, Saerndal and Sautory 1993)."""
-    dummies = [np.equal.outer(m.codes, np.arange(len(m.targets))).astype(float) for m in margins]
-    root = np.sqrt(weights)
-    left, singular, _ = np.linalg.svd(np.hstack(dummies) * root[:, None], full_matrices=False)
-    return Calibration(left[:, singular > singular.max() * 1e-10], root)
+    """Prepare the linearised variance of raked weights (Deville, Saerndal and Sautory 1993).
+
+    R's `survey` sweeps the margins' means out ten times; this is what endless sweeping comes to.
+    """
+    cells = np.hstack([np.equal.outer(m.codes, np.arange(len(m.targets))).astype(float) for m in margins])
+    left, singular, _ = np.linalg.svd(cells, full_matrices=False)
+    return Calibration(left[:, singular > singular.max() * 1e-10], weights)
 
 
 def weighted_mean(values: Floats, weights: Floats) -> float:

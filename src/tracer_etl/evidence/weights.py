@@ -15,7 +15,7 @@ from tracer_etl.evidence.raking import Margin, Raked, make_margin, rake
 from tracer_etl.evidence.variance import design_effect, effective_size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -45,6 +45,9 @@ MARGINS = {
     "funding": ("funding",),
 }
 """Each margin's columns of the frame, from the finest cells to the coarsest they may be merged into."""
+
+BROAD_AGE = {"15-24": "15-29", "25-29": "15-29", "30-39": "30+", "40+": "30+"}
+TOBACCO = {"t1": "tobacco", "t2": "tobacco", "t3": "public"}
 
 UNKNOWN = "unknown"
 
@@ -97,17 +100,24 @@ def r_indicator(propensity: Floats) -> float:
 
 def with_cells(frame: pd.DataFrame, families: Mapping[str, str]) -> pd.DataFrame:
     """Add the columns of `MARGINS` to a frame with one row per person: programme, year, sex, age_group, target_group."""
-    family = frame["programme"].map(lambda code: families.get(code, code)).fillna(UNKNOWN)
-    year, age = frame["year"].astype(str), frame["age_group"]
-    broad = age.map({"15-24": "15-29", "25-29": "15-29", "30-39": "30+", "40+": "30+"})
-    return frame.assign(
-        family=family,
-        programme_year=frame["programme"].fillna(UNKNOWN) + " " + year,
-        family_year=family + " " + year,
-        sex_age=(frame["sex"] + " " + age).fillna(UNKNOWN),
-        sex_broad_age=(frame["sex"] + " " + broad).fillna(UNKNOWN),
-        tobacco=frame["target_group"].map({"t1": "tobacco", "t2": "tobacco", "t3": "public"}).fillna(UNKNOWN),
+    code, sex, age, year = (
+        frame[column].astype(object) for column in ("programme", "sex", "age_group", "year")
     )
+    family = [families.get(programme, programme) for programme in code]
+    broad = [BROAD_AGE.get(group) for group in age]
+    return frame.assign(
+        family=_joined(family),
+        programme_year=_joined(code, year),
+        family_year=_joined(family, year),
+        sex_age=_joined(sex, age),
+        sex_broad_age=_joined(sex, broad),
+        tobacco=[TOBACCO.get(group, UNKNOWN) for group in frame["target_group"].astype(object)],
+    )
+
+
+def _joined(*columns: Iterable[object]) -> list[str]:
+    rows = zip(*columns, strict=True)
+    return [UNKNOWN if any(pd.isna(part) for part in row) else " ".join(map(str, row)) for row in rows]
 
 
 def spread_unknown_age(frame: pd.DataFrame) -> pd.DataFrame:
