@@ -15,6 +15,7 @@ import pytest
 
 from tracer_etl import __version__, errors
 from tracer_etl.cli import EXIT_CODES, cli
+from tracer_etl.lint.registry import FAMILIES, RULES
 from tracer_etl.study import read_study
 
 if TYPE_CHECKING:
@@ -59,6 +60,18 @@ def exit_codes_page() -> str:
     )
 
 
+def lint_page() -> str:
+    """Write every rule of lint by family."""
+    guide = "[Lint a form](../how-to/lint-a-form.md)"
+    parts = [f"# Rules of lint\n\n{GENERATED}\n\n`forms lint` knows {len(RULES)} rules; see {guide}.\n"]
+    for number in FAMILIES:
+        rules = [rule for rule in sorted(RULES.values(), key=lambda r: r.id) if int(rule.id[2]) == number]
+        rows = "\n".join(f"| {r.id} | {r.name} | {r.severity} | {r.why} | {r.remedy} |" for r in rules)
+        heading = "| rule | name | severity | why it hurts | remedy |\n|---|---|---|---|---|"
+        parts.append(f"## {FAMILIES[number]}\n\n{heading}\n{rows}\n")
+    return "\n".join(parts)
+
+
 def with_layers(page: str) -> str:
     """Put the layers that import-linter enforces into a page."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -68,7 +81,11 @@ def with_layers(page: str) -> str:
 
 
 ARCHITECTURE = ROOT / "docs/explanation/architecture.md"
-WRITTEN = {"docs/reference/cli.md": cli_page, "docs/reference/exit-codes.md": exit_codes_page}
+WRITTEN = {
+    "docs/reference/cli.md": cli_page,
+    "docs/reference/exit-codes.md": exit_codes_page,
+    "docs/reference/lint.md": lint_page,
+}
 
 
 @pytest.mark.parametrize("page", WRITTEN)

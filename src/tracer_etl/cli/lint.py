@@ -31,9 +31,9 @@ _LEVELS = ("error", "warning", "note")
     "--walk", is_flag=True, help="Also fill the forms at random by the engine of ODK Collect (needs Java)."
 )
 def forms_lint(files: tuple[Path, ...], media: Path | None, style: str, level: str, walk: bool) -> None:
-    """Find in XLSForms what pyxform and ODK Validate do not; default: the forms of the study.
+    """Find mistakes that pyxform and ODK Validate do not see.
 
-    Ends with exit code 2 when an error is found. Every rule is explained in docs/reference/lint.md.
+    FILES are XLSForms; default: the forms of the study. Ends with exit code 2 when an error is found. Every rule is explained in docs/reference/lint.md.
     """
     from tracer_etl.lint import lint_form, reports
 
@@ -60,7 +60,7 @@ def forms_lint(files: tuple[Path, ...], media: Path | None, style: str, level: s
     "--media", type=click.Path(path_type=Path, file_okay=False), help="Folder of the forms' CSV files."
 )
 def forms_diff(old: Path, new: Path, media: Path | None) -> None:
-    """Say what changes from one version of a form to the next, and what that does to the warehouse.
+    """Say what a new version changes, also in the warehouse.
 
     Ends with exit code 5 when the old answers would not fit any more.
     """

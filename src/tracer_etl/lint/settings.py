@@ -86,7 +86,7 @@ def no_default_language(survey: Survey) -> Iterator[Hit]:
 
 
 @rule(
-    "TL707", "instance-name-in-one-place", "note",
+    "TL707", "instance-name-without-answers", "note",
     why="All interviews have the same name.",
     remedy="Refer to answers: concat(${village}, ' ', ${case}).",
 )  # fmt: skip

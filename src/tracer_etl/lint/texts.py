@@ -170,9 +170,9 @@ def question_without_label(survey: Survey) -> Iterator[Hit]:
 
 
 @rule(
-    "TL511", "unnamed-choices-language", "warning",
+    "TL511", "choices-not-translated", "warning",
     why="The questions are translated and the answers are not.",
-    remedy="Add label::<language> on the choices sheet.",
+    remedy="Add a label column for that language on the choices sheet.",
 )  # fmt: skip
 def choices_not_translated(survey: Survey) -> Iterator[Hit]:
     """Find choice labels without languages in a translated survey."""

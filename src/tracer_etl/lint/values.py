@@ -180,7 +180,7 @@ def arithmetic_with_text(survey: Survey) -> Iterator[Hit]:
 
 
 @rule(
-    "TL229", "constant-calculation-compared", "note",
+    "TL229", "constant-calculation", "note",
     why="A calculation without a reference is the same in every interview.",
     remedy="Refer to a question, or use a hidden question with a default.",
 )  # fmt: skip
