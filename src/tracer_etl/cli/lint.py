@@ -33,7 +33,8 @@ _LEVELS = ("error", "warning", "note")
 def forms_lint(files: tuple[Path, ...], media: Path | None, style: str, level: str, walk: bool) -> None:
     """Find mistakes that pyxform and ODK Validate do not see.
 
-    FILES are XLSForms; default: the forms of the study. Ends with exit code 2 when an error is found. Every rule is explained in docs/reference/lint.md.
+    FILES are XLSForms; default: the forms of the study. Ends with exit code 2 when an error is found. Every
+    rule is explained in docs/reference/lint.md.
     """
     from tracer_etl.lint import lint_form, reports
 
