@@ -11,7 +11,10 @@ import zstandard
 from makers import Nothing, store, xml
 from tracer_etl.errors import LandingError, Refused
 from tracer_etl.landing import Landing
+from tracer_etl.records import Received
+from tracer_etl.servers import Options
 from tracer_etl.servers.folder import FolderSource
+from tracer_etl.testing.encryption import encrypt, key_pair
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,3 +138,26 @@ def test_attachments_are_kept_by_content(tmp_path: Path) -> None:
     landing = Landing(tmp_path / "l", "visit")
     landing.land(FolderSource(tmp_path / "in").pull("visit", Nothing()), "t")
     assert [path.read_bytes() for path in landing.folder.glob("media/*/*")] == [b"JPEG"]
+
+
+def test_encrypted_submissions_are_opened_with_the_key_and_set_aside_without(tmp_path: Path) -> None:
+    private, public = key_pair()
+    (tmp_path / "private.pem").write_bytes(private)
+    plain = xml(7, "<age>31</age><work>0</work>")
+    manifest, files = encrypt(
+        plain, {"a.jpg": b"jpg"}, public, form_id="visit", version="1", instance_id="uuid:00000007"
+    )
+    store(
+        tmp_path / "in" / "visit.zip",
+        {"i/7/submission.xml": manifest, **{f"i/7/{n}": b for n, b in files.items()}},
+    )
+    options = Options(private_key=tmp_path / "private.pem")
+    (opened,) = FolderSource(tmp_path / "in", options).pull("visit", Nothing())
+    assert isinstance(opened, Received)
+    assert (opened.key, opened.data["age"], opened.error) == ("uuid:00000007", "31", "")
+    assert {file.name: file.content for file in opened.attachments}["a.jpg"] == b"jpg"
+    assert opened.raw == manifest
+    (shut,) = FolderSource(tmp_path / "in").pull("visit", Nothing())
+    assert isinstance(shut, Received)
+    assert (shut.key, shut.data) == ("uuid:00000007", {})
+    assert "give the private key" in shut.error

@@ -17,7 +17,8 @@ class Options:
     `media` downloads attachments; every `sweep_hours` all submissions are compared, whatever the server says
     changed; `overlap_minutes` are read again each time, for rows that became visible late;
     `accept_deletions` believes the server when many submissions vanish at once; `page` is the number of
-    submissions per page (the server's most by default); `private_key` decrypts encrypted submissions;
+    submissions per page (the server's most by default); `private_key`, opened by `passphrase` if it is
+    locked, decrypts encrypted submissions;
     `assets` names KoboToolbox's asset uid per form_id where it cannot be found by itself.
     """
 
@@ -27,4 +28,5 @@ class Options:
     accept_deletions: bool = False
     page: int | None = None
     private_key: Path | None = None
+    passphrase: str = field(default="", repr=False)
     assets: Mapping[str, str] = field(default_factory=dict)

@@ -49,7 +49,7 @@ class CentralSource:
     def pull(self, form_id: str, memory: Memory, *, sweep: bool = False) -> CentralPull:
         """Begin a pull of one form; `sweep` compares every submission even when nothing asks for it."""
         form = self._forms.setdefault(form_id, CentralForm(self.session, self.project, form_id))
-        reader = Reader(form, memory, self.options.media, self.options.private_key)
+        reader = Reader(form, memory, self.options)
         return CentralPull(form, reader, memory, self.options, sweep=sweep)
 
     def entity_list(self, name: str, known_etag: str = "") -> EntityList | None:

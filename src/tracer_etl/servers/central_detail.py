@@ -16,9 +16,9 @@ from tracer_etl.servers.openrosa import received
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tracer_etl.records import Memory
+    from tracer_etl.servers import Options
     from tracer_etl.servers.central_form import CentralForm
     from tracer_etl.servers.decryption import PrivateKey
 
@@ -33,21 +33,22 @@ class Reader:
 
     form: CentralForm
     memory: Memory
-    media: bool
-    private_key: Path | None
+    options: Options
     current: str = ""
     """The form version whose fields OData shows."""
     _key: PrivateKey | None = field(default=None, repr=False)
 
     def extras(self, system: Row) -> frozenset[str]:
         """Say what is fetched beyond the row: m = files, k... = decrypted with that key."""
-        files = {"m"} if self.media and system.get("attachmentsExpected") else set()
-        opened = {f"k{self._fingerprint()}"} if self.private_key and _sealed(system) else set()
+        files = {"m"} if self.options.media and system.get("attachmentsExpected") else set()
+        opened = {f"k{self._fingerprint()}"} if self.options.private_key and _sealed(system) else set()
         return frozenset(files | opened)
 
     def wants(self) -> str:
         """Say what is fetched beyond rows of any submission."""
-        return ("m" if self.media else "") + (f"k{self._fingerprint()}" if self.private_key else "")
+        return ("m" if self.options.media else "") + (
+            f"k{self._fingerprint()}" if self.options.private_key else ""
+        )
 
     def stamp(self, system: Row) -> str:
         """Give the stamp a submission is landed with."""
@@ -119,13 +120,13 @@ class Reader:
     def _opener(self) -> PrivateKey:
         from tracer_etl.servers.decryption import read_private_key
 
-        if self.private_key is None:
+        if self.options.private_key is None:
             what = f"submission of {self.form.form_id} is encrypted"
             raise SubmissionError(
                 what, remedy="give the private key of the form's public_key, and pull again"
             )
         if self._key is None:
-            self._key = read_private_key(self.private_key)
+            self._key = read_private_key(self.options.private_key, self.options.passphrase)
         return self._key
 
     def _fingerprint(self) -> str:
@@ -137,7 +138,7 @@ class Reader:
         return None if reply.status_code == _GONE else reply.content
 
     def _opened(self, key: str, name: str, content: bytes) -> Attachment:
-        if not self.media:
+        if not self.options.media:
             return Attachment(name, size=len(content), content=None)
         return self.memory.keep(f"{key}/{name}", name, [content])
 
@@ -152,14 +153,14 @@ class Reader:
         if not expected:
             return ()
         told = names is not None and len(set(names)) == expected and present in (0, expected)
-        if told and names is not None and not self.media:
+        if told and names is not None and not self.options.media:
             return tuple(Attachment(name, None, present=bool(present)) for name in sorted(set(names)))
         listed = self.form.session.json(self.form.submission(key, "/attachments"), allow=(_GONE,))
         pairs = sorted((one["name"], one["exists"]) for one in listed) if isinstance(listed, list) else []
         return tuple(self._fetched(key, name, exists=exists) for name, exists in pairs)
 
     def _fetched(self, key: str, name: str, *, exists: bool) -> Attachment:
-        if not exists or not self.media:
+        if not exists or not self.options.media:
             return Attachment(name, None, present=exists)
         for _ in range(_TRIES - 1):
             try:

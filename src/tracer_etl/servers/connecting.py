@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tracer_etl.records import Source
     from tracer_etl.study import Study
 
-SECRETS = ("password", "token")
+SECRETS = ("password", "token", "passphrase")
 VARIABLES = {
     "kind": "TRACER_SERVER",
     "path": "TRACER_PATH",
@@ -25,6 +25,7 @@ VARIABLES = {
     "token": "TRACER_TOKEN",
     "project": "TRACER_PROJECT",
     "private_key": "TRACER_PRIVATE_KEY",
+    "passphrase": "TRACER_PASSPHRASE",
 }
 """Which environment variable goes before which key of [server]."""
 NEEDED = {"folder": (), "kobo": ("url",), "central": ("url", "user", "password", "project")}
@@ -77,6 +78,7 @@ def options(study: Study, *, media: bool = False, accept_deletions: bool = False
             accept_deletions=accept_deletions,
             page=int(server["page"]) if "page" in server else None,
             private_key=study.root / found["private_key"] if "private_key" in found else None,
+            passphrase=found.get("passphrase", ""),
             assets={form.form_id: form.asset for form in study.forms if form.asset},
         )
     except (TypeError, ValueError) as error:
@@ -103,4 +105,4 @@ def source(study: Study, chosen: Options | None = None) -> Source:
         case _:
             from tracer_etl.servers.folder import FolderSource
 
-            return FolderSource(Path(found["path"]))
+            return FolderSource(Path(found["path"]), chosen or options(study))

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from tracer_etl.errors import Refused, Unavailable
+from tracer_etl.errors import Refused, SubmissionError, Unavailable
 from tracer_etl.records import Attachment, Proof, Received
+from tracer_etl.servers import Options, decryption
 from tracer_etl.servers.openrosa import content_key, deprecated_id, form_of, received
 
 if TYPE_CHECKING:
@@ -27,8 +29,8 @@ _MEMBER_LIMIT = 200_000_000
 class FolderSource:
     """Submissions of many forms under one folder."""
 
-    def __init__(self, path: Path) -> None:
-        """Remember the folder.
+    def __init__(self, path: Path, options: Options | None = None) -> None:
+        """Remember the folder, and the key that opens encrypted submissions.
 
         Raises:
             Refused: there is no such folder.
@@ -37,20 +39,20 @@ class FolderSource:
             raise Refused(
                 "there is no such folder", where=str(path), remedy="check [server] path in study.toml"
             )
-        self.path = path
+        self.path, self.options = path, options or Options()
 
     def pull(self, form_id: str, memory: Memory, *, sweep: bool = False) -> FolderPull:
         """Read everything again; landing keeps only what is new."""
         del memory, sweep  # a folder is always read whole
-        return FolderPull(self.path, form_id)
+        return FolderPull(self.path, form_id, self.options)
 
 
 class FolderPull:
     """One pass over the folder: originals before their edits, so the newest comes last."""
 
-    def __init__(self, path: Path, form_id: str) -> None:
+    def __init__(self, path: Path, form_id: str, options: Options) -> None:
         """Prepare the pass; nothing is read yet."""
-        self.path, self.form_id = path, form_id
+        self.path, self.form_id, self.options = path, form_id, options
         self.proof = Proof(0, 0, 0)
         self.cursor: Mapping[str, Any] = {}
         self.origin = "a folder"
@@ -88,14 +90,34 @@ class FolderPull:
             if form != self.form_id and (form or not self._is_ours(place)):
                 continue
             others = {other: body for other, body in files.items() if other not in names}
-            yield received(
-                raw,
-                where=f"{place}/{name}",
-                fallback_key=content_key(raw),
-                attachments=[
-                    Attachment(n, b) for n, b in others.items() if n.encode() in raw or len(names) == 1
-                ],
-            )
+            sent = [Attachment(n, b) for n, b in others.items() if n.encode() in raw or len(names) == 1]
+            where = f"{place}/{name}"
+            found = received(raw, where=where, fallback_key=content_key(raw), attachments=sent)
+            yield self._opened(found, where) if decryption.is_encrypted(raw) else found
+
+    def _opened(self, sealed: Received, where: str) -> Received:
+        """Open an encrypted submission; one that stays shut says why."""
+        files = {file.name: file.content or b"" for file in sealed.attachments}
+        try:
+            plain = decryption.decrypt(sealed.raw, files, self._opener(where))
+        except SubmissionError as error:
+            return replace(sealed, data={}, extra=(), error=str(error))
+        kept = [Attachment(name, content) for name, content in plain.files.items()]
+        opened = received(
+            plain.xml, where=where, fallback_key=sealed.key, attachments=[*sealed.attachments, *kept]
+        )
+        return replace(opened, raw=sealed.raw)
+
+    def _opener(self, where: str) -> decryption.PrivateKey:
+        if self._key is None:
+            remedy = "give the private key of the form's public_key ([server] private_key)"
+            raise SubmissionError("encrypted", where=where, remedy=remedy)
+        return self._key
+
+    @cached_property
+    def _key(self) -> decryption.PrivateKey | None:
+        key = self.options.private_key
+        return decryption.read_private_key(key, self.options.passphrase) if key else None
 
     def _is_ours(self, place: str) -> bool:
         """Tell whether an unreadable file lies under this form's name: someone must hear of it."""

@@ -49,7 +49,7 @@ class KoboPull:
         """Prepare the pull; nothing is asked yet."""
         self.uid, self.form_id, self.memory, self.options, self.sweep = uid, form_id, memory, options, sweep
         self.listing = Listing(session, uid, options.page)
-        self.files = Files(session, memory, self.listing.base, media=options.media, key=options.private_key)
+        self.files = Files(session, memory, self.listing.base, options)
         self.origin = f"KoboToolbox {session.host} project {uid}"
         self.proof = Proof(0, 0, 0)
         self.cursor: Mapping[str, Any] = {}

@@ -14,9 +14,9 @@ from tracer_etl.servers.openrosa import received as received_xml
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
-    from pathlib import Path
 
     from tracer_etl.records import Memory
+    from tracer_etl.servers import Options
     from tracer_etl.servers.session import Session
 
 TRIES = 3
@@ -37,14 +37,15 @@ def media_paths(content: Row) -> list[str]:
 class Files:
     """Turns rows into submissions with their files; `paths` are those of all media questions."""
 
-    def __init__(self, session: Session, memory: Memory, base: str, *, media: bool, key: Path | None) -> None:
+    def __init__(self, session: Session, memory: Memory, base: str, options: Options) -> None:
         """Read the private key, where one is given.
 
         Raises:
             StudyError: it is none.
         """
-        self.session, self.memory, self.base, self.media = session, memory, base, media
-        self.key = decryption.read_private_key(key) if key else None
+        self.session, self.memory, self.base, self.media = session, memory, base, options.media
+        key = options.private_key
+        self.key = decryption.read_private_key(key, options.passphrase) if key else None
         self.paths: set[str] = set()
         self.remarks: list[str] = []
 
