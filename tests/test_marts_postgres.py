@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from demand import fill
 from frame import Frame, frame
 from tracer_etl.evidence.marts import make_marts
 
@@ -56,6 +57,7 @@ def filled() -> Frame:
         made.person("900", "110", programme=f"p{number % 4 * number % 5}", **answers)
     for codes in (["120"], ["211", "212"], ["410"], ["320"], ["220", "900"], []):
         made.person(*codes, emp_bps="1")
+    fill(made.connection)
     return made
 
 
@@ -63,7 +65,7 @@ def copy(made: Frame, target) -> None:
     tables = made.connection.execute(
         "select table_schema || '.' || table_name from information_schema.tables where table_schema <> 'marts'"
     ).fetchall()
-    for schema in ("clean", "meta", "quarantine", "marts"):
+    for schema in ("clean", "pii", "meta", "quarantine", "marts"):
         target.execute(f"create schema {schema}")
     for [name] in tables:
         columns = made.connection.execute(f"describe {name}").fetchall()
@@ -93,4 +95,6 @@ def test_both_databases_make_the_same_marts(server):
         for name in names:
             assert rows(target, name) == rows(made.connection, name), name
         assert len(rows(target, "marts.interview")) == 61
+        assert len(rows(target, "marts.idea_topic")) == 3
+        assert len(rows(target, "marts.selection_mark")) == 2
     made.connection.close()

@@ -28,7 +28,7 @@ SEED_TYPES = {
 }
 """SQL types of the seeds' columns by name; every other column is text."""
 
-REMEDIES = {
+REMEDIES: dict[str, str] = {
     "clean.alumni_tracer": "load the form alumni_tracer",
     "clean.registry_person": "add [[reference]] registry_person to study.toml and load",
     "clean.registry_enrolment": "add [[reference]] registry_enrolment to study.toml and load",
@@ -46,7 +46,8 @@ class Connection(Protocol):
 def make_marts(connection: Connection) -> tuple[str, ...]:
     """Make every mart anew, in one transaction, and name them.
 
-    A study without the tracer form gets the marts that need only what the loader itself writes.
+    A study without the tracer form gets the marts that need only what the loader itself writes; one without ideas,
+    employers or applicants does not get the marts on them.
 
     Raises:
         StudyError: a table that a mart reads is not loaded; no mart has changed.
@@ -62,21 +63,32 @@ def make_marts(connection: Connection) -> tuple[str, ...]:
 
 
 def _make(connection: Connection) -> Iterator[str]:
-    present = _tables(connection)
+    present, made = _tables(connection), set[str]()
     for seed in _files("seeds", ".csv"):
         name = f"marts.seed_{seed.name.removesuffix('.csv')}"
         connection.execute(f"drop table if exists {name}")
         connection.execute(seed_sql(name, seed.read_text(encoding="utf-8").splitlines()))
+        made.add(name)
         yield name
     for file in _files("marts", ".sql"):
         sql, name = file.read_text(encoding="utf-8"), f"marts.{file.name[4:].removesuffix('.sql')}"
-        needs = re.findall(r"\b(?:from|join)\s+((?:clean|meta|quarantine|marts)\.\w+)", sql)
-        if SUBJECT not in present and not all(table.startswith(LOADER) for table in needs):
+        needs = re.findall(r"\b(?:from|join)\s+((?:clean|pii|meta|quarantine|marts)\.\w+)", sql)
+        foreign = SUBJECT not in present and not all(table.startswith(LOADER) for table in needs)
+        if foreign or _side_source_missing(needs, present, made):
             connection.execute(f"drop table if exists {name}")
             continue
         _require(name, [table for table in needs if not table.startswith("marts.")], present)
         connection.execute(sql)
+        made.add(name)
         yield name
+
+
+def _side_source_missing(needs: Sequence[str], present: frozenset[str], made: set[str]) -> bool:
+    """Tell whether a mart needs what this study does not have: another form, another list, or a mart left out."""
+    sources = (table for table in needs if table.startswith(("clean.", "pii.")))
+    if any(table not in present and table not in REMEDIES for table in sources):
+        return True
+    return any(table not in made for table in needs if table.startswith("marts."))
 
 
 def _require(mart: str, needs: Sequence[str], present: frozenset[str]) -> None:
