@@ -141,8 +141,7 @@ def add_times(table: pd.DataFrame, spells: pd.DataFrame) -> pd.DataFrame:
     `wait` months until the first spell that began after the origin (`wait_event` 1) or until the interview (0), for
     who had no work when the training ended; in others all four are missing. `cause` 1 wage, 2 own business, 3 family.
     """
-    origin = table.set_index("alumni_id")[["origin", "date"]]
-    runs = spells.merge(origin, left_on="alumni_id", right_index=True)
+    runs = spells.merge(table[["alumni_id", "origin", "date"]], on="alumni_id")
     day = {
         name: pd.to_datetime(runs[name]).to_numpy("datetime64[D]")
         for name in ("origin", "date", "j_start", "j_end")

@@ -1,0 +1,503 @@
+"""Estimates: every formula worked by hand, R's survey as yardstick, and the long table from end to end."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from estimate_world import SMALL, world
+from r_yardstick.golden import API_MARGINS, golden, margins_of, read_table
+from tracer_etl.errors import StudyError
+from tracer_etl.evidence import variance
+from tracer_etl.evidence.answers import add_money, add_times, price_factor
+from tracer_etl.evidence.cells import Values, effect_size, estimate_cell
+from tracer_etl.evidence.constants import Constants
+from tracer_etl.evidence.estimates import estimate_all
+from tracer_etl.evidence.indicators import all_indicators
+from tracer_etl.evidence.registry_rates import RESPONSE, cost_rows, demand_shares
+from tracer_etl.evidence.storing import definitions
+
+CONSTANTS = Constants(replicates=60)
+
+
+# Formulas
+
+
+@pytest.mark.parametrize(
+    ("share", "size", "low", "high"),
+    [
+        (16 / 20, 20, 0.5840, 0.9193),
+        (115 / 143, 143, 0.7315, 0.8610),
+        (0.0, 10, 0.0, 0.2775),
+        (1.0, 10, 0.7225, 1.0),
+    ],
+)
+def test_wilson_intervals_of_the_specification(share, size, low, high):
+    assert variance.wilson(share, size) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+
+
+def test_finite_population_by_hand():
+    # 16 of 20 work, 20 of 25 answered: the variance is a fifth, so the interval is that of 100: 71.1-86.7 %.
+    fraction = variance.answered_fraction(np.full(20, 1.25))
+    assert fraction == pytest.approx(20 / 25)
+    narrow = variance.wilson(0.8, 20, fraction=fraction)
+    assert narrow == pytest.approx(variance.wilson(0.8, 100))
+    assert narrow == (pytest.approx(0.7112, abs=1e-4), pytest.approx(0.8666, abs=1e-4))
+    assert variance.wilson(0.8, 20, fraction=1.0) == (0.8, 0.8)
+
+
+def test_the_linearised_error_by_hand():
+    # y 1, 0 with weights 3, 1: mean 3/4; influences 3 * (1/4) / 4 and 1 * (-3/4) / 4 = +-3/16.
+    influence = variance.mean_influence(np.array([1.0, 0.0]), np.array([3.0, 1.0]), np.array([True, True]))
+    assert influence.tolist() == pytest.approx([3 / 16, -3 / 16])
+    assert variance.standard_error(influence) == pytest.approx(math.sqrt(2 * 2 * (3 / 16) ** 2))
+
+
+def test_a_number_the_margins_know_has_no_error():
+    table = read_table("apisrs.csv")
+    weights = golden("api_rake")
+    calibrated = variance.calibration(weights, margins_of(table, API_MARGINS))
+    known = (table["stype"] == "E").to_numpy(float)
+    influence = variance.mean_influence(known, weights, np.ones(200, dtype=bool))
+    assert variance.standard_error(influence) > 0.03
+    assert variance.standard_error(influence, calibrated) == pytest.approx(0, abs=1e-12)
+
+
+def test_the_weighted_median_by_hand():
+    # Half of the weight 8 is reached at the second of 10 (3), 20 (1), 30 (4).
+    values, weights = np.array([30.0, 10.0, 20.0]), np.array([4.0, 3.0, 1.0])
+    assert variance.weighted_quantile(values, weights).tolist() == [20]
+    assert variance.weighted_quantile(values, np.array([[4.0], [5.0], [1.0]])).tolist() == [10]
+
+
+def test_hodges_lehmann_by_hand():
+    # Pair means of 0, 2, 10 with themselves at half weight: 0 (1/2), 1, 2 (1/2), 5, 6, 10 (1/2).
+    # Weights sum to 4.5; 2.25 is reached at 5.
+    assert variance.hodges_lehmann(np.array([0.0, 2.0, 10.0]), np.ones(3)).tolist() == [5]
+
+
+def test_winsorised_values_end_at_the_quantile():
+    values = np.arange(1.0, 101.0)
+    assert variance.winsorise(values, np.ones(100), 0.99)[-2:, 0].tolist() == [99, 99]
+
+
+def test_an_interval_from_too_few_replicates_is_not_given():
+    drawn = np.append(np.arange(80.0), [np.nan] * 20)
+    assert all(math.isnan(bound) for bound in variance.percentile_interval(drawn))
+    low, high = variance.percentile_interval(np.arange(101.0))
+    assert (low, high) == (pytest.approx(2.5), pytest.approx(97.5))
+
+
+def test_the_effect_size_by_hand():
+    # Item 1: 1, 3 -> 3, 5; item 2: 2, 2 -> 2, 4. Gains 2, 2 and 0, 2: mean of means 1.5.
+    # Variances 1, 1, 1, 0 (divided by n): mean 0.75.
+    after, before = np.array([[3.0, 2.0], [5.0, 4.0]]), np.array([[1.0, 2.0], [3.0, 2.0]])
+    found = effect_size(np.hstack([after, before]), np.ones((2, 1)))
+    assert found[0] == pytest.approx(1.5 / math.sqrt(0.75))
+
+
+def test_demand_counts_a_second_choice_by_half():
+    # mua: 2 * 1 + 1 * 0.5 = 2.5; ac: 1 * 1 + 0 = 1; of 3.5.
+    first, second = pd.Series(["mua", "ac"]), pd.Series([None, "mua"])
+    shares = demand_shares(first, second, np.array([2.0, 1.0]), ["ac", "mua"])
+    assert shares[:, 0].tolist() == pytest.approx([1 / 3.5, 2.5 / 3.5])
+
+
+def test_response_rates_by_hand():
+    # 60 I, 5 P, 10 R, 5 NC, 2 O, 10 UH, 3 UO, 5 NE: known 82, e = 82 / 87, all = 95.
+    counts = {"I": 60, "P": 5, "R": 10, "NC": 5, "O": 2, "UH": 10, "UO": 3, "NE": 5}
+    codes = {"UH": "000", "UO": "320"}
+    rows = [(name, codes.get(name, "110")) for name, size in counts.items() for _ in range(size)]
+    table = pd.DataFrame(rows, columns=["category", "aapor_code"])
+    found = {rate.id: np.divide(*rate.compute(table)) for rate in RESPONSE}
+    assert found == pytest.approx(
+        {
+            "F2": 60 / 95,
+            "F3": 65 / 95,
+            "F4_rr3": 60 / (82 + 82 / 87 * 13),
+            "F4_rr4": 65 / (82 + 82 / 87 * 13),
+            "F5": 77 / 95,
+            "F6": 60 / 77,
+            "F7": 10 / 95,
+            "F8_gross": 65 / 100,
+            "F8_net": 65 / 87,
+        }
+    )
+
+
+def test_cost_per_worker_turns_the_interval_over():
+    classes = pd.DataFrame(
+        {"batch": ["a"] * 2 + ["b"] * 2, "package_cost_idr": [300.0] * 4, "cert_result": ["1", "1", "1", "2"]}
+    )
+    worked = {"estimate": 0.5, "se": 0.1, "low": 0.25, "high": 0.75, "cohort_low": 0.4, "cohort_high": 0.6}
+    found = {("all", ""): {**worked, "n": 3, "n_eff": 3.0, "weighted_total": 4.0, "unweighted": 0.6}}
+    certified, each = cost_rows(classes, found, ())
+    assert certified["estimate"] == 200  # 600 for three certified
+    assert each["estimate"] == 300  # 600 / (4 * 0.5)
+    assert (each["low"], each["high"]) == (200, 600)
+    assert each["se"] == pytest.approx(60)
+
+
+# R's survey
+
+
+def calibrated_error(values, weights, domain, margins):
+    influence = variance.mean_influence(values, weights, domain)
+    return variance.standard_error(influence, variance.calibration(weights, margins))
+
+
+def test_means_and_their_errors_are_r_svymean_on_public_data():
+    table, weights, everybody = read_table("apisrs.csv"), golden("api_rake"), np.ones(200, dtype=bool)
+    score = table["api00"].to_numpy(float)
+    assert variance.weighted_mean(score, weights) == pytest.approx(golden("api_mean", "mean")[0], abs=1e-6)
+    plain = variance.standard_error(variance.mean_influence(score, weights, everybody))
+    assert plain == pytest.approx(golden("api_mean", "se")[0], abs=1e-6)
+    margins = margins_of(table, API_MARGINS)
+    raked = calibrated_error(score, weights, everybody, margins)
+    assert raked == pytest.approx(golden("api_raked_mean", "se")[0], abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["E", "H", "M"])
+def test_domains_are_r_svyby_on_public_data(kind):
+    table, weights = read_table("apisrs.csv"), golden("api_rake")
+    domain = (table["stype"] == kind).to_numpy()
+    met = (table["comp.imp"] == "Yes").to_numpy(float)
+    assert variance.weighted_mean(met[domain], weights[domain]) == pytest.approx(
+        golden("api_by_mean", kind)[0], abs=1e-6
+    )
+    error = variance.standard_error(variance.mean_influence(met, weights, domain))
+    assert error == pytest.approx(golden("api_by_se", kind)[0], abs=1e-6)
+    raked = calibrated_error(table["api00"].to_numpy(float), weights, domain, margins_of(table, API_MARGINS))
+    assert raked == pytest.approx(golden("api_raked_by_se", kind)[0], abs=1e-6)
+
+
+@pytest.mark.parametrize("quantile", ["0.25", "0.5", "0.99"])
+def test_quantiles_are_r_svyquantile(quantile):
+    score = read_table("apisrs.csv")["api00"].to_numpy(float)
+    found = variance.weighted_quantile(score, golden("api_rake"), float(quantile))
+    assert found[0] == golden("api_quantile", quantile)[0]
+
+
+def test_the_headline_of_the_rehearsal_is_r_svymean():
+    table, weights = read_table("rehearsal.csv"), golden("rehearsal_rake")
+    works, everybody = table["emp_bps"].to_numpy(float), np.ones(len(table), dtype=bool)
+    assert variance.weighted_mean(works, weights) == pytest.approx(
+        golden("rehearsal_mean", "mean")[0], abs=1e-6
+    )
+    influence = variance.mean_influence(works, weights, everybody)
+    assert variance.standard_error(influence) == pytest.approx(golden("rehearsal_mean", "se")[0], abs=1e-6)
+    paid = table["earned"].notna().to_numpy()
+    median = variance.weighted_quantile(table["earned"].to_numpy(float)[paid], weights[paid])
+    assert median[0] == golden("rehearsal_median")[0]
+    for zone in ("centre", "east", "north_west", "south"):
+        domain = (table["zone"] == zone).to_numpy()
+        influence = variance.mean_influence(works, weights, domain)
+        assert variance.standard_error(influence) == pytest.approx(
+            golden("rehearsal_by_se", zone)[0], abs=1e-6
+        )
+        mean = variance.weighted_mean(works[domain], weights[domain])
+        assert mean == pytest.approx(golden("rehearsal_by_mean", zone)[0], abs=1e-6)
+
+
+def swept(influence, weights, margins, rounds):
+    """Sweep the margins' means out of an influence, `rounds` times: what R does ten times."""
+    for _ in range(rounds):
+        for margin in margins:
+            bare = influence / weights
+            middle = np.bincount(margin.codes, bare) / np.bincount(margin.codes)
+            influence = (bare - middle[margin.codes]) * weights
+    return influence
+
+
+def test_the_raked_error_of_the_rehearsal_is_where_r_sweeping_leads():
+    table, weights = read_table("rehearsal.csv"), golden("rehearsal_rake")
+    margins = margins_of(table, read_table("targets.csv"))
+    works, everybody = table["emp_bps"].to_numpy(float), np.ones(len(table), dtype=bool)
+    influence = variance.mean_influence(works, weights, everybody)
+    ten = variance.standard_error(swept(influence, weights, margins, 10))
+    assert ten == pytest.approx(golden("rehearsal_raked_mean", "se")[0], abs=1e-6)
+    many = variance.standard_error(swept(influence, weights, margins, 2000))
+    assert calibrated_error(works, weights, everybody, margins) == pytest.approx(many, abs=1e-6)
+
+
+# Answers and what they count as
+
+
+def person(**answers: object) -> pd.DataFrame:
+    base = {
+        "alumni_id": "A1",
+        "origin": "2025-06-10",
+        "training_start": "2025-05-01",
+        "date": pd.Timestamp("2026-01-15"),
+        "emp_bps": "1",
+        "emp_icls": "1",
+        "job_at_end": "0",
+        "status_emp": "4",
+        "earnings_idr": 3_000_000.0,
+        "umk_idr": 2_567_744,
+        "hours": 40.0,
+        "pre_work": "1",
+        "pre_income": 1_000_000.0,
+        "pre_midpoint_idr": None,
+        "match_field": "1",
+        "biz_start": None,
+        "contract": "1",
+        "bpjs_tk": "1",
+        "bpjs_kes": "0",
+        "paid_leave": "1",
+        "biz_legal": None,
+        "biz_books": None,
+    }
+    return pd.DataFrame([{**base, **answers}])
+
+
+def spell(**told: object) -> dict[str, object]:
+    base = {
+        "alumni_id": "A1",
+        "position": 1,
+        "j_status": "4",
+        "j_end_reason": "1",
+        "j_end": None,
+        "j_found": "3",
+    }
+    return {**base, "j_start": "2025-08-01", **told}
+
+
+def timed(spells: list[dict[str, object]], **answers: object) -> pd.Series:
+    columns = ["alumni_id", "position", "j_start", "j_end", "j_status", "j_end_reason", "j_found"]
+    table = add_times(person(**answers), pd.DataFrame(spells, columns=columns))
+    return table.iloc[0]
+
+
+def value(code: str, table: pd.DataFrame) -> float:
+    indicator = next(found for found in all_indicators() if found.id == code)
+    return float(indicator.values(table)["y"].iloc[0])
+
+
+@pytest.mark.parametrize(
+    ("answers", "s1", "s2"),
+    [
+        ({}, 1, 1),
+        ({"emp_bps": "0", "match_field": None, "earnings_idr": None, "hours": None}, 0, 0),
+        ({"match_field": "3"}, 0, 1),
+        ({"match_field": None}, math.nan, 1),  # a proxy is not asked
+        ({"earnings_idr": 2_567_743.0}, 1, 0),
+        ({"hours": 34.0, "earnings_idr": None}, 1, 0),  # short hours settle it
+        ({"earnings_idr": None}, 1, math.nan),
+    ],
+)
+def test_the_ladder(answers, s1, s2):
+    table = add_money(person(**answers), CONSTANTS)
+    assert value("S1", table) == pytest.approx(s1, nan_ok=True)
+    assert value("S2", table) == pytest.approx(s2, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("answers", "informal"),
+    [
+        ({}, 0),
+        ({"paid_leave": "0"}, 1),
+        ({"bpjs_tk": "98", "bpjs_kes": "0"}, 1),
+        ({"status_emp": "1", "contract": None, "biz_legal": "0", "biz_books": "0"}, 1),
+        ({"status_emp": "1", "contract": None, "biz_legal": "6 1", "biz_books": "0"}, 0),
+        ({"status_emp": "2", "contract": None, "biz_legal": "0", "biz_books": "1"}, 0),
+        ({"status_emp": "7", "contract": None}, 1),
+        ({"contract": None}, math.nan),  # a proxy is not asked
+        ({"emp_bps": "0", "status_emp": None}, math.nan),
+    ],
+)
+def test_informal_by_icls(answers, informal):
+    assert value("D4", person(**answers)) == pytest.approx(informal, nan_ok=True)
+
+
+def test_prices_between_the_anchors():
+    # Half a year of the 2.93 % of 2025: sqrt(110.25 / 107.11) from about 1 July.
+    factors = price_factor(pd.Series(["2024-12-31", "2025-07-01", "2025-12-31", "2026-02-01"]), CONSTANTS)
+    assert factors.tolist() == pytest.approx([110.25 / 107.11, (110.25 / 107.11) ** (183 / 365), 1, 1])
+
+
+def test_the_change_of_earnings_in_prices_of_december_2025():
+    before = float(price_factor(pd.Series(["2025-04-01"]), CONSTANTS)[0]) * 1_000_000
+    both = add_money(person(), CONSTANTS).iloc[0]
+    assert both["change_workers"] == both["change_all"] == pytest.approx(3_000_000 - before)
+    idle = add_money(person(emp_bps="0", earnings_idr=None, status_emp=None), CONSTANTS).iloc[0]
+    assert math.isnan(idle["change_workers"])
+    assert idle["change_all"] == pytest.approx(-before)
+    new = add_money(person(pre_work="0", pre_income=None), CONSTANTS).iloc[0]
+    assert new["change_all"] == pytest.approx(3_000_000)
+    band = add_money(person(pre_income=None, pre_midpoint_idr=750_000), CONSTANTS).iloc[0]
+    assert band["change_all"] == pytest.approx(3_000_000 - 0.75 * before)
+
+
+def test_waiting_ends_with_the_first_spell_after_the_training():
+    # 10 June to 15 August: 66 days.
+    row = timed([spell(j_start="2025-10-01", position=2), spell()])
+    assert (row["wait"], row["wait_event"], row["cause"]) == (pytest.approx(66 / 30.4375), 1, 1)
+    assert row["first_found"] == "3"
+
+
+def test_waiting_is_censored_at_the_interview():
+    row = timed([])
+    assert (row["wait"], row["wait_event"]) == (pytest.approx(219 / 30.4375), 0)  # 10 June to 15 January
+
+
+def test_who_worked_when_the_training_ended_does_not_wait():
+    row = timed([spell(j_start="2024-01-01")], job_at_end="1")
+    assert math.isnan(row["wait"])
+    assert row["kept_job"] == 1
+    left = timed([spell(j_start="2024-01-01", j_end="2025-09-01", j_end_reason="3")], job_at_end="1")
+    assert left["kept_job"] == 0
+
+
+def test_work_at_three_six_and_twelve_months():
+    # Work from mid-August to mid-October; 7.2 months watched: 12 cannot be told.
+    row = timed([spell(j_end="2025-10-01", j_end_reason="3")])
+    assert (row["work_3"], row["work_6"]) == (1, 0)
+    assert math.isnan(row["work_12"])
+
+
+def test_a_business_that_closed_lasted_from_month_to_month():
+    row = timed([spell(j_status="1", j_end="2025-11-01", j_end_reason="6")])
+    assert (row["business_ended"], row["business_months"]) == (1, pytest.approx(106 / 30.4375))
+    running = timed([spell(j_status="1")])
+    assert (running["business_ended"], running["business_months"]) == (0, pytest.approx(167 / 30.4375))
+
+
+def test_a_share_cell_by_hand():
+    indicator = next(found for found in all_indicators() if found.id == "A1")
+    y, weights = np.array([1.0, 1.0, 1.0, 0.0]), np.array([1.0, 1.0, 2.0, 1.0])
+    values = Values(y[:, None], weights, np.ones((4, 1)))
+    influence = variance.mean_influence(y, weights, np.ones(4, dtype=bool))
+    plain = variance.Calibration(np.zeros((4, 1)), weights)
+    cell = estimate_cell(indicator, values, influence, plain, CONSTANTS)
+    assert (cell.estimate, cell.unweighted, cell.weighted_total, cell.n) == (0.8, 0.75, 5, 4)
+    assert cell.n_eff == pytest.approx(25 / 7)
+    assert (cell.low, cell.high) == pytest.approx(variance.wilson(0.8, 25 / 7))
+    assert (cell.cohort_low, cell.cohort_high) == pytest.approx(variance.wilson(0.8, 25 / 7 / (1 - 5 / 7)))
+
+
+# The long table
+
+
+@pytest.fixture(scope="module")
+def estimates():
+    with world() as connection:
+        rows = estimate_all(connection, CONSTANTS)
+        table = connection.execute("select * from marts.estimate").df()
+        assert len(table) == rows
+        others = {
+            name: connection.execute(f"select * from marts.{name}").df()
+            for name in ("indicator", "weight", "weight_diagnostic", "time_to_job")
+        }
+        assert estimate_all(connection, CONSTANTS) == rows
+        again = connection.execute("select * from marts.estimate").df()
+        pd.testing.assert_frame_equal(table, again)
+    return table, others
+
+
+def row_of(table: pd.DataFrame, code: str, group: str = "all", level: str = "") -> pd.Series:
+    found = table[(table["indicator"] == code) & (table["group_by"] == group) & (table["level"] == level)]
+    assert len(found) == 1, (code, group, level)
+    return found.iloc[0]
+
+
+def test_each_cell_stands_once(estimates):
+    table, _ = estimates
+    assert not table.duplicated(["indicator", "group_by", "level"]).any()
+    wanted = "all programme year batch funding target_group sex age_group education zone seat_source certified".split()
+    assert set(wanted) <= set(table.loc[table["indicator"] == "A1", "group_by"])
+
+
+def test_the_headline_counts_everybody_of_the_frame(estimates):
+    table, others = estimates
+    headline = row_of(table, "A1")
+    assert headline["n"] == 3 * 40 + SMALL
+    assert headline["weighted_total"] == pytest.approx(240, rel=1e-5)  # the ineligible person is out
+    assert (
+        headline["low"]
+        < headline["cohort_low"]
+        < headline["estimate"]
+        < headline["cohort_high"]
+        < headline["high"]
+    )
+    assert others["weight"]["weight"].sum() == pytest.approx(240, rel=1e-5)
+
+
+def test_worst_and_best_case_by_hand(estimates):
+    table, _ = estimates
+    headline, worst, best = (row_of(table, code)["estimate"] for code in ("A1", "A1_worst", "A1_best"))
+    assert best - worst == pytest.approx((240 - 129) / 240)
+    assert worst < headline < best
+
+
+def test_a_small_class_is_hidden_with_a_partner_and_everywhere(estimates):
+    table, _ = estimates
+    small = row_of(table, "A1", "programme", "ac")
+    assert (bool(small["suppressed"]), small["note"]) == (True, "too_few")
+    hidden = table[table["suppressed"] & table["note"].str.contains("too_few|complementary", na=False)]
+    numbers = ["estimate", "low", "high", "unweighted", "n", "n_eff", "weighted_total"]
+    assert hidden[numbers].isna().all(axis=None)
+    for group in ("programme", "programme_year", "batch"):
+        of_group = table[(table["indicator"] == "A1") & (table["group_by"] == group)]
+        assert of_group["suppressed"].sum() >= 2
+
+
+def test_no_shown_rate_stands_on_fewer_than_ten(estimates):
+    table, _ = estimates
+    shown = table[~table["suppressed"]]
+    assert (shown["n"] >= 10).all()
+    indicative = shown["note"].str.contains("indicative", na=False)
+    assert (indicative == (shown["n"] < 30)).all()
+
+
+def test_an_enrolment_counts_in_each_of_its_classes(estimates):
+    table, _ = estimates
+    # A0000 took barista 2024 and mua 2025; A9999 was no trainee.
+    assert row_of(table, "A1", "programme", "barista")["n"] == 80
+    assert row_of(table, "C2", "programme", "mua")["n"] == 61
+    assert row_of(table, "C2")["n"] == 241
+
+
+def test_shares_are_shares_and_hold_their_estimate(estimates):
+    table, _ = estimates
+    shares = table[(table["unit"] == "share") & table["estimate"].notna()]
+    assert shares["estimate"].between(0, 1).all()
+    bounded = shares[shares["low"].notna() & ~shares["indicator"].str.startswith(("T3", "N1_demand"))]
+    assert (bounded["low"] <= bounded["estimate"] + 1e-12).all()
+    assert (bounded["estimate"] <= bounded["high"] + 1e-12).all()
+
+
+def test_every_indicator_is_defined_and_every_definition_used(estimates):
+    table, others = estimates
+    assert set(table["indicator"]) == set(others["indicator"]["indicator"]) == set(definitions()["indicator"])
+    assert (others["indicator"][["name_id", "name_en", "numerator", "denominator"]] != "").all(axis=None)
+
+
+def test_merged_cells_and_figures_stand_in_the_diagnostics(estimates):
+    _, others = estimates
+    figures = others["weight_diagnostic"].set_index("name")
+    assert figures.loc["rake_converged", "value"] == 1
+    assert figures.loc["deff", "value"] >= 1
+    remarks = " ".join(figures.loc[["remark"], "remark"])
+    assert re.search(r"merged ac 2025 \(n=9\) with ", remarks)
+
+
+def test_the_curve_of_waiting_begins_at_one_and_never_rises(estimates):
+    _, others = estimates
+    curve = others["time_to_job"]
+    everybody = curve[curve["group_by"] == "all"].sort_values("months")
+    assert everybody["survival"].iloc[0] == 1
+    assert everybody["survival"].is_monotonic_decreasing
+    assert "ac" not in set(curve["level"])
+
+
+def test_nobody_has_answered_yet():
+    with world() as connection:
+        connection.execute("delete from marts.interview")
+        connection.execute("update marts.case_disposition set aapor_code = '000', category = 'UH'")
+        with pytest.raises(StudyError, match="nobody has answered yet"):
+            estimate_all(connection, CONSTANTS)

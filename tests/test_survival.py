@@ -1,0 +1,145 @@
+"""Time to the first job: worked by hand and against R's survfit."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from r_yardstick.golden import golden, read_table
+from tracer_etl.evidence.survival import (
+    cumulative_incidence,
+    kaplan_meier,
+    log_log_interval,
+    median_time,
+    months_to_day,
+    months_to_month,
+    restricted_mean,
+    survival_at,
+)
+
+# Five people: jobs after 1, 2 and 4 months; watching ended after 3 and 5.
+MONTHS = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+EVENT = np.array([1, 1, 0, 1, 0])
+ONES = np.ones(5)
+
+
+def test_kaplan_meier_by_hand():
+    # 4/5; 4/5 * 3/4 = 0.6; nobody at 3; 0.6 * 1/2 = 0.3; nobody at 5.
+    curve = kaplan_meier(MONTHS, EVENT, ONES)
+    assert curve.survival.tolist() == pytest.approx([0.8, 0.6, 0.6, 0.3, 0.3])
+    assert curve.at_risk.tolist() == [5, 4, 3, 2, 1]
+
+
+def test_weights_count_like_people_in_the_curve_but_not_in_its_error():
+    doubled = kaplan_meier(MONTHS, EVENT, 2 * ONES)
+    plain = kaplan_meier(MONTHS, EVENT, ONES)
+    assert doubled.survival == pytest.approx(plain.survival)
+    assert doubled.spread == pytest.approx(plain.spread)
+
+
+def test_the_error_of_an_unweighted_curve_is_greenwoods():
+    # var(log S) = sum d / (r (r - d)): 1/20; + 1/12 = 2/15; at 4: + 1/2.
+    spread = kaplan_meier(MONTHS, EVENT, ONES).spread
+    assert (spread**2)[[0, 1, 3]].tolist() == pytest.approx([1 / 20, 2 / 15, 2 / 15 + 1 / 2])
+
+
+def test_log_log_interval_by_hand():
+    # S = 0.6, se(log S) = sqrt(2/15) = 0.365148; log(-log 0.6) = -0.671727;
+    # reach = 1.959964 * 0.365148 / 0.510826 = 1.401024;
+    # low exp(-exp(0.729297)) = 0.12573, high exp(-exp(-2.072751)) = 0.88176.
+    low, high = log_log_interval(0.6, math.sqrt(2 / 15))
+    assert (low, high) == (pytest.approx(0.12573, abs=1e-5), pytest.approx(0.88176, abs=1e-5))
+
+
+def test_nobody_had_the_event_yet():
+    assert log_log_interval(1.0, 0.0) == (1.0, 1.0)
+
+
+def test_median_and_one_that_is_not_reached():
+    # The curve is at half or less from month 4 on.
+    assert median_time(kaplan_meier(MONTHS, EVENT, ONES))[0] == 4
+    never = median_time(kaplan_meier(MONTHS, np.array([1, 0, 0, 0, 0]), ONES))
+    assert math.isnan(never[0])
+    assert math.isnan(never[2])
+
+
+def test_restricted_mean_by_hand():
+    # Areas: 1 * 1 + 1 * 0.8 + 2 * 0.6 + 1 * 0.3 = 3.3 until month 5; half a month more at 0.3 until 5.5.
+    assert restricted_mean(MONTHS, EVENT, ONES, 5.0).tolist() == pytest.approx([3.3])
+    assert restricted_mean(MONTHS, EVENT, ONES, 5.5).tolist() == pytest.approx([3.45])
+
+
+def test_competing_risks_by_hand():
+    # Wage at 1 and 4, own business at 2. Wage: 1 * 1/5 + 0.6 * 1/2 = 0.5; business: 0.8 * 1/4 = 0.2.
+    cause = np.array([1, 2, 0, 1, 0])
+    assert cumulative_incidence(MONTHS, cause, ONES, 1, 12).tolist() == pytest.approx([0.5])
+    assert cumulative_incidence(MONTHS, cause, ONES, 2, 12).tolist() == pytest.approx([0.2])
+    # They and who still waits make 1.
+    assert 0.5 + 0.2 + survival_at(MONTHS, EVENT, ONES, 12)[0] == pytest.approx(1)
+
+
+def test_columns_of_weights_are_curves_of_their_own():
+    weights = np.array([ONES, [2, 1, 1, 1, 1]]).T
+    columns = restricted_mean(MONTHS, EVENT, weights, 5.0)
+    assert columns[0] == pytest.approx(3.3)
+    assert columns[1] == pytest.approx(restricted_mean(MONTHS, EVENT, weights[:, 1], 5.0)[0])
+
+
+def test_a_job_of_the_month_of_the_training_waited_half_a_month():
+    ended = np.array(["2025-03-10", "2025-03-10", "2025-03-10", "NaT"], "M8[D]")
+    began = np.array(["2025-03-01", "2025-04-01", "2025-02-01", "2025-04-01"], "M8[D]")
+    # To 15 April are 36 days, to 15 February -23; a month is 30.4375 days.
+    assert months_to_month(ended, began)[:3].tolist() == pytest.approx([0.5, 36 / 30.4375, -23 / 30.4375])
+    assert math.isnan(months_to_month(ended, began)[3])
+    assert months_to_day(ended[:1], np.array(["2025-04-09"], "M8[D]"))[0] == pytest.approx(30 / 30.4375)
+
+
+def lung():
+    table = read_table("lung.csv")
+    return (
+        table["time"].to_numpy(float),
+        (table["status"] == 2).to_numpy(np.int64),
+        table["w"].to_numpy(float),
+    )
+
+
+def rehearsal():
+    table = read_table("rehearsal.csv")
+    waiting = table["wait"].notna().to_numpy()
+    weights = golden("rehearsal_rake")[waiting]
+    rows = table[waiting]
+    return rows["wait"].to_numpy(float), rows["wait_event"].to_numpy(np.int64), weights
+
+
+@pytest.mark.parametrize(("name", "data"), [("lung", lung), ("rehearsal_wait", rehearsal)])
+def test_the_curve_and_its_intervals_are_r_survfit(name, data):
+    curve = kaplan_meier(*data())
+    assert curve.survival == pytest.approx(golden(f"{name}_surv"), abs=1e-6)
+    bounds = np.array([log_log_interval(s, e) for s, e in zip(curve.survival, curve.spread, strict=True)])
+    inside = (curve.survival > 0) & (curve.survival < 1)
+    assert bounds[inside, 0] == pytest.approx(golden(f"{name}_low")[inside], abs=1e-6)
+    assert bounds[inside, 1] == pytest.approx(golden(f"{name}_high")[inside], abs=1e-6)
+    assert median_time(curve) == pytest.approx(tuple(golden(f"{name}_median")), abs=1e-6)
+
+
+@pytest.mark.parametrize(("name", "data", "horizon"), [("lung", lung, 365), ("rehearsal", rehearsal, 12)])
+def test_the_restricted_mean_is_r_survmean(name, data, horizon):
+    assert restricted_mean(*data(), horizon)[0] == pytest.approx(golden(f"{name}_rmean")[0], abs=1e-6)
+
+
+@pytest.mark.parametrize("cause", [1, 2])
+def test_cumulative_incidence_is_r_survfit_with_states(cause):
+    table = read_table("lung.csv")
+    time, weights = table["time"].to_numpy(float), table["w"].to_numpy(float)
+    kinds = np.where(table["status"] == 1, 0, table["sex"])
+    found = [cumulative_incidence(time, kinds, weights, cause, days)[0] for days in (100, 365)]
+    assert found == pytest.approx(golden(f"lung_incidence_{cause}"), abs=1e-6)
+    table = read_table("rehearsal.csv").dropna(subset=["wait"])
+    weights = golden("rehearsal_rake")[table.index]
+    kinds = table["cause"].to_numpy(np.int64)
+    found = [
+        cumulative_incidence(table["wait"].to_numpy(float), kinds, weights, cause, k)[0] for k in (3, 6, 12)
+    ]
+    assert found == pytest.approx(golden(f"rehearsal_incidence_{cause}"), abs=1e-6)
