@@ -16,7 +16,7 @@ from tiny import FORM, receive, submission, tiny_study, whole_study
 from tracer_etl import __version__, errors
 from tracer_etl.cli import EXIT_CODES
 from tracer_etl.cli.output import SUMMARY, table
-from tracer_etl.warehouse.duckdb import Loaded
+from tracer_etl.warehouse.contract import Loaded
 
 HELP_SECONDS = 0.3
 SLOW_MACHINE = 4

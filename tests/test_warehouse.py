@@ -17,7 +17,8 @@ from makers import schema, store, study_folder, xml
 from tracer_etl import pipeline
 from tracer_etl.errors import WarehouseError
 from tracer_etl.study import read_study
-from tracer_etl.warehouse.duckdb import Warehouse, areas
+from tracer_etl.warehouse.contract import areas
+from tracer_etl.warehouse.duckdb import Warehouse
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,8 @@ from tracer_etl.landing import Landing, Segment
 from tracer_etl.records import EntitySource, silent
 from tracer_etl.servers import connecting
 from tracer_etl.shelf import write_atomically
-from tracer_etl.warehouse.duckdb import Batch, Loaded, Warehouse
+from tracer_etl.warehouse import open_warehouse
+from tracer_etl.warehouse.contract import Batch, Loaded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -154,7 +155,7 @@ def check(study: Study, forms: Sequence[str] = (), progress: Progress = silent) 
 def load(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -> list[Loaded]:
     """Load every checked batch, each in one transaction, and the reference tables."""
     loaded = []
-    with Warehouse(study.warehouse, study.timezone) as warehouse:
+    with open_warehouse(study) as warehouse:
         for reference in study.references:
             warehouse.load_reference(reference, _digest([reference.file], str(reference.direct)))
         for form in study.chosen(forms):
@@ -172,13 +173,13 @@ def marts(study: Study) -> tuple[str, ...]:
     """Make the study's marts anew from the clean tables, in one transaction."""
     from tracer_etl.evidence.marts import make_marts
 
-    with Warehouse(study.warehouse, study.timezone) as warehouse:
-        return make_marts(warehouse.connection)
+    with open_warehouse(study) as warehouse, warehouse.alone("marts") as connection:
+        return make_marts(connection)
 
 
 def publish(study: Study) -> Path:
     """Put a new analysts' copy in place of the old one."""
-    with Warehouse(study.warehouse, study.timezone) as warehouse:
+    with open_warehouse(study) as warehouse:
         warehouse.publish(study.published)
     return study.published
 
@@ -220,7 +221,7 @@ def refresh(
 
 def status(study: Study) -> list[Status]:
     """Tell how each form stands, without pulling."""
-    with Warehouse(study.warehouse, study.timezone) as warehouse:
+    with open_warehouse(study) as warehouse:
         return [_status(study, form, warehouse.summary(form.form_id)) for form in study.forms]
 
 
@@ -251,7 +252,7 @@ def _pending(study: Study, form: StudyForm) -> tuple[Schema, str, list[Segment]]
     schema = schema_of(study, form)
     recipe = _recipe(study, schema)
     segments = Landing(study.landing, form.form_id).segments()
-    with Warehouse(study.warehouse, study.timezone) as warehouse:
+    with open_warehouse(study) as warehouse:
         known = warehouse.segments(form.form_id) if warehouse.recipe(form.form_id) == recipe else frozenset()
     return schema, recipe, [segment for segment in segments if _identity(segment) not in known]
 
@@ -282,7 +283,7 @@ def _state_of_results(study: Study) -> str:
         p for area in ("evidence", "report") for p in sorted((package / area).rglob("*")) if p.is_file()
     ]
     kept = [p for p in sources if p.suffix != ".pyc" and "rehearsal" not in p.parts]
-    with Warehouse(study.warehouse, study.timezone) as warehouse:
+    with open_warehouse(study) as warehouse:
         return _digest(kept, repr((dict(study.title), warehouse.ledger())))
 
 

@@ -22,7 +22,8 @@ from tracer_etl.servers.openrosa import received
 from tracer_etl.servers.session import Patience
 from tracer_etl.study import Study, StudyForm
 from tracer_etl.testing import FakeCentral, FakeKobo
-from tracer_etl.warehouse.duckdb import Batch, Warehouse, areas
+from tracer_etl.warehouse.contract import Batch, areas
+from tracer_etl.warehouse.duckdb import Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

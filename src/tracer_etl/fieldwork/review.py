@@ -15,6 +15,7 @@ from tracer_etl.errors import ServerError, StudyError
 from tracer_etl.fieldwork.review_reasons import CLEARED, comment, findings, good
 from tracer_etl.records import silent
 from tracer_etl.shelf import write_atomically
+from tracer_etl.warehouse import has_warehouse, open_warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -105,7 +106,7 @@ def review(
         ServerError: the server cannot be read.
     """
     chosen = [form.form_id for form in study.chosen(forms)]
-    if not study.warehouse.exists():
+    if not has_warehouse(study):
         raise StudyError("nothing is loaded yet", where=study.warehouse.name, remedy="run `tracer-etl run`")
     desk = open_desk(study)
     planned = [step for form_id in chosen for step in _planned(study, desk, form_id)]
@@ -162,13 +163,11 @@ def _projects(study: Study) -> dict[str, str]:
 
 
 def _planned(study: Study, desk: Desk, form_id: str) -> list[Step]:
-    from tracer_etl.warehouse.duckdb import Warehouse
-
     language = next(iter(study.title), "en")
-    with Warehouse(study.warehouse, study.timezone) as warehouse:
+    with open_warehouse(study) as warehouse:
         found = findings(warehouse.connection, form_id, language)
     standing = desk.standing(form_id, found)
-    with Warehouse(study.warehouse, study.timezone) as warehouse:
+    with open_warehouse(study) as warehouse:
         sound = good(warehouse.connection, form_id, [key for key in standing if key not in found])
     return plan(form_id, found, sound, standing, language=language, speaks=desk.speaks)
 

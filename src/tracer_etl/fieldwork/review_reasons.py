@@ -16,7 +16,7 @@ from tracer_etl.records import SETS_ASIDE
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from duckdb import DuckDBPyConnection
+    from tracer_etl.warehouse.contract import Connection
 
 LONGEST_COMMENT = 500
 """Characters, the mark included: more is not read on a phone."""
@@ -114,7 +114,7 @@ def comment(finding: Finding | None, language: str) -> str:
     return whole
 
 
-def findings(connection: DuckDBPyConnection, form_id: str, language: str) -> dict[str, Finding]:
+def findings(connection: Connection, form_id: str, language: str) -> dict[str, Finding]:
     """Read which submissions of a form are set aside and why; one finding per submission."""
     if not _loaded(connection, form_id):
         return {}
@@ -124,11 +124,11 @@ def findings(connection: DuckDBPyConnection, form_id: str, language: str) -> dic
     rows = connection.execute(
         f"SELECT r._submission_id, coalesce(q._instance_id, ''), r.rule, r.severity, r.table_name, r.column_name, "
         f"r._row_id, r.{why} FROM quarantine.reason r JOIN quarantine.{_root(form_id)} q USING (_submission_id) "
-        f"WHERE r.form_id = ? AND r.severity IN ({severe}) ORDER BY ALL",
+        f"WHERE r.form_id = ? AND r.severity IN ({severe}) AND r.state = 'open'",
         [form_id],
     ).fetchall()
     gathered: dict[str, tuple[str, list[Reason]]] = {}
-    for key, instance, rule, severity, table, column, row, words in rows:
+    for key, instance, rule, severity, table, column, row, words in sorted(rows, key=_in_order):
         question = labels.get((table, column), column or "")
         place = _place(str(row or "").removeprefix(key))
         reason = Reason(
@@ -138,7 +138,12 @@ def findings(connection: DuckDBPyConnection, form_id: str, language: str) -> dic
     return {key: Finding(key, instance, tuple(reasons)) for key, (instance, reasons) in gathered.items()}
 
 
-def good(connection: DuckDBPyConnection, form_id: str, keys: Collection[str]) -> dict[str, str]:
+def _in_order(row: Sequence[str | None]) -> list[tuple[bool, str]]:
+    """Order by every column, NULL last; databases order texts each in its own way, and digests follow the order."""
+    return [(value is None, value or "") for value in row]
+
+
+def good(connection: Connection, form_id: str, keys: Collection[str]) -> dict[str, str]:
     """Give the landed instance of those of some submissions that are good."""
     if not keys or not _loaded(connection, form_id):
         return {}
@@ -150,7 +155,7 @@ def good(connection: DuckDBPyConnection, form_id: str, keys: Collection[str]) ->
     return {str(key): str(instance) for key, instance in rows}
 
 
-def _loaded(connection: DuckDBPyConnection, form_id: str) -> bool:
+def _loaded(connection: Connection, form_id: str) -> bool:
     found = connection.execute("SELECT count(*) FROM meta.load WHERE form_id = ?", [form_id]).fetchone()
     return bool(found and found[0])
 
@@ -159,7 +164,7 @@ def _root(form_id: str) -> str:
     return quote(allocate([form_id], set()))
 
 
-def _labels(connection: DuckDBPyConnection, form_id: str, language: str) -> Mapping[tuple[str, str], str]:
+def _labels(connection: Connection, form_id: str, language: str) -> Mapping[tuple[str, str], str]:
     """Map table and column to the question's label in the newest version that has one."""
     rows = connection.execute(
         "SELECT q.table_name, q.column_name, q.language, q.label FROM meta.question q "

@@ -12,7 +12,7 @@ from tracer_etl.warehouse.codelists import wording
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from duckdb import DuckDBPyConnection
+    from tracer_etl.warehouse.contract import Connection
 
 SYSTEM_LABELS = {
     "_submission_id": ("Submission", "Kiriman"),
@@ -124,7 +124,7 @@ class Dictionary:
         return self.datasets[0].labels
 
 
-def read_dictionary(connection: DuckDBPyConnection, form_id: str) -> Dictionary:
+def read_dictionary(connection: Connection, form_id: str) -> Dictionary:
     """Read the dictionary of a form.
 
     Raises:
@@ -133,7 +133,7 @@ def read_dictionary(connection: DuckDBPyConnection, form_id: str) -> Dictionary:
     return _Reader(connection, form_id).dictionary()
 
 
-def known_forms(connection: DuckDBPyConnection) -> tuple[str, ...]:
+def known_forms(connection: Connection) -> tuple[str, ...]:
     """Name every form the warehouse has a dictionary of."""
     rows = connection.execute("SELECT DISTINCT form_id FROM meta.column ORDER BY 1").fetchall()
     return tuple(str(row[0]) for row in rows)
@@ -142,13 +142,14 @@ def known_forms(connection: DuckDBPyConnection) -> tuple[str, ...]:
 class _Reader:
     """Reads the `meta` rows of one form and puts them together."""
 
-    def __init__(self, connection: DuckDBPyConnection, form_id: str) -> None:
+    def __init__(self, connection: Connection, form_id: str) -> None:
         self.connection, self.form_id = connection, form_id
 
     def _rows(self, table: str, columns: str, order: str = "position") -> list[tuple[Any, ...]]:
-        return self.connection.execute(
+        rows: list[tuple[Any, ...]] = self.connection.execute(
             f"SELECT {columns} FROM meta.{table} WHERE form_id = ? ORDER BY {order}", [self.form_id]
         ).fetchall()
+        return rows
 
     def dictionary(self) -> Dictionary:
         languages = {str(name): str(code) for name, code in self._rows("language", "language, code")}

@@ -8,18 +8,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracer_etl.warehouse import codelists
+from tracer_etl.warehouse.contract import AREAS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from duckdb import DuckDBPyConnection
+    from collections.abc import Callable, Iterator
 
     from tracer_etl.questions import Form
     from tracer_etl.schema import Schema
     from tracer_etl.warehouse.codelists import Row
+    from tracer_etl.warehouse.contract import Connection
 
-LAYOUT = 3
+LAYOUT = 4
 """Counts changes of META_TABLES. A file of another layout is made anew: landing brings all of it again."""
+
+ROWS = 1000
+"""Rows per insert statement; PostgreSQL takes at most 65,535 parameters in one."""
+
+CORRECTION = {
+    "position": "BIGINT", "_submission_id": "VARCHAR", "table_name": "VARCHAR", "_row_id": "VARCHAR",
+    "column_name": "VARCHAR", "old": "VARCHAR", "new": "VARCHAR", "reason": "VARCHAR", "who": "VARCHAR",
+    "corrected_at": "VARCHAR", "state": "VARCHAR",
+}  # fmt: skip
+"""One row per line of the corrections log; `position` counts the form's lines."""
+STAGED_CORRECTION = {**CORRECTION, "privacy": "VARCHAR", "fitted": "BOOLEAN"}
+"""As `build` writes it, with all values; `fitted` tells whether the old text was of the column's type."""
+
+
+def _listed(columns: dict[str, str]) -> str:
+    return ", ".join(f"{name} {kind}" for name, kind in columns.items())
+
 
 META_TABLES = (
     "CREATE TABLE IF NOT EXISTS meta.layout (number BIGINT)",
@@ -71,8 +88,19 @@ META_TABLES = (
     ),
     (
         "CREATE TABLE IF NOT EXISTS quarantine.reason (form_id VARCHAR, _submission_id VARCHAR, table_name VARCHAR, "
-        "_row_id VARCHAR, rule VARCHAR, severity VARCHAR, column_name VARCHAR, why_id VARCHAR, why_en VARCHAR)"
+        "_row_id VARCHAR, rule VARCHAR, severity VARCHAR, column_name VARCHAR, why_id VARCHAR, why_en VARCHAR, "
+        "state VARCHAR)"
     ),
+    (
+        "CREATE TABLE IF NOT EXISTS quarantine.decision (form_id VARCHAR, line BIGINT, _submission_id VARCHAR, "
+        "decision VARCHAR, rules VARCHAR, who VARCHAR, decided_at VARCHAR, why VARCHAR, instance_id VARCHAR, state VARCHAR)"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS meta.released (form_id VARCHAR, rule VARCHAR, severity VARCHAR, column_name VARCHAR, "
+        "submissions BIGINT)"
+    ),
+    f"CREATE TABLE IF NOT EXISTS meta.correction (form_id VARCHAR, {_listed(CORRECTION)})",
+    f"CREATE TABLE IF NOT EXISTS pii._correction (form_id VARCHAR, {_listed(STAGED_CORRECTION)})",
     (
         "CREATE TABLE IF NOT EXISTS quarantine.problem (form_id VARCHAR, _submission_id VARCHAR, table_name VARCHAR, "
         "_row_id VARCHAR, path VARCHAR, value VARCHAR, reason VARCHAR)"
@@ -80,25 +108,28 @@ META_TABLES = (
 )
 
 
-def prepare(connection: DuckDBPyConnection) -> None:
-    """Make the schemas and tables every warehouse has, after clearing away those of another layout."""
-    areas = ("clean", "pii", "quarantine", "marts", "meta")
-    if _layout(connection) != LAYOUT:
-        for area in areas:
+def prepare(connection: Connection, timezone: str, translate: Callable[[str], str] = str) -> None:
+    """Make the schemas and tables every warehouse has, after clearing away those of another layout.
+
+    `translate` puts a `CREATE TABLE` into the database's own words.
+    """
+    if layout(connection) != LAYOUT:
+        for area in AREAS:
             connection.execute(f"DROP SCHEMA IF EXISTS {area} CASCADE")
-    for area in areas:
+    for area in AREAS:
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {area}")
     for statement in META_TABLES:
-        connection.execute(statement)
-    connection.execute(f"INSERT INTO meta.layout SELECT {LAYOUT} WHERE NOT EXISTS (FROM meta.layout)")
-    zone = "current_setting('TimeZone')"
-    connection.execute(f"DELETE FROM meta.setting WHERE name = 'timezone' AND value <> {zone}")
+        connection.execute(translate(statement))
     connection.execute(
-        f"INSERT INTO meta.setting SELECT 'timezone', {zone} WHERE NOT EXISTS (FROM meta.setting WHERE name = 'timezone')"
+        f"INSERT INTO meta.layout SELECT {LAYOUT} WHERE NOT EXISTS (SELECT 1 FROM meta.layout)"
     )
+    if zone(connection) != timezone:
+        connection.execute("DELETE FROM meta.setting WHERE name = 'timezone'")
+        connection.execute("INSERT INTO meta.setting VALUES ('timezone', ?)", [timezone])
 
 
-def _layout(connection: DuckDBPyConnection) -> int:
+def layout(connection: Connection) -> int:
+    """Give the number of the layout that is there; 0 where there is none."""
     present = connection.execute(
         "SELECT 1 FROM information_schema.tables WHERE table_schema = 'meta' AND table_name = 'layout'"
     ).fetchone()
@@ -106,7 +137,13 @@ def _layout(connection: DuckDBPyConnection) -> int:
     return int(row[0]) if row else 0
 
 
-def describe(connection: DuckDBPyConnection, schema: Schema) -> None:
+def zone(connection: Connection) -> str:
+    """Give the time zone of the days in the marts; empty where none is noted yet."""
+    row = connection.execute("SELECT value FROM meta.setting WHERE name = 'timezone'").fetchone()
+    return str(row[0]) if row else ""
+
+
+def describe(connection: Connection, schema: Schema) -> None:
     """Write what the form's versions say of themselves, and what they come to together."""
     rows: dict[str, list[Row]] = {
         "form_version": [[schema.form_id, v, i] for i, v in enumerate(schema.versions, 1)],
@@ -122,10 +159,11 @@ def describe(connection: DuckDBPyConnection, schema: Schema) -> None:
         _insert(connection, table, listed)
 
 
-def _insert(connection: DuckDBPyConnection, table: str, rows: list[Row]) -> None:
-    if rows:
-        marks = ", ".join(["(" + ", ".join("?" * len(rows[0])) + ")"] * len(rows))
-        values = [value for row in rows for value in row]
+def _insert(connection: Connection, table: str, rows: list[Row]) -> None:
+    for start in range(0, len(rows), ROWS):
+        some = rows[start : start + ROWS]
+        marks = ", ".join(["(" + ", ".join("?" * len(some[0])) + ")"] * len(some))
+        values = [value for row in some for value in row]
         connection.execute(f"INSERT INTO meta.{table} VALUES {marks}", values)
 
 
