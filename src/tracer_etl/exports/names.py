@@ -27,7 +27,7 @@ SPSS = Rules(
     underscore_first=False,
 )
 STATA = Rules(
-    length=31,  # a variable may have 32, but its value labels get its name, and ReadStat writes 31 of that
+    length=27,  # a variable may have 32, but pyreadstat names its value labels after it plus a running number
     reserved=frozenset(
         """
         _all _b _coef _cons _n _pi _pred _rc _skip aggregate array boolean break byte case catch class colvector
@@ -48,7 +48,7 @@ def file_names(wanted: Sequence[str], rules: Rules) -> list[str]:
     >>> file_names(["_position", "position", "by", "job__" + "x" * 40], SPSS)[:3]
     ['position_8e27b8', 'position', 'v_by']
     >>> file_names(["x" * 40 + "1", "x" * 40 + "2"], STATA)
-    ['xxxxxxxxxxxxxxxxxxxxxxxx_5e3935', 'xxxxxxxxxxxxxxxxxxxxxxxx_82e70d']
+    ['xxxxxxxxxxxxxxxxxxxx_5e3935', 'xxxxxxxxxxxxxxxxxxxx_82e70d']
     """
     allowed = [_allowed(name, rules) for name in wanted]
     kept = {name for name, given in zip(wanted, allowed, strict=True) if name == given}
