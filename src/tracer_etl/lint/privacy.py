@@ -29,11 +29,21 @@ _PERSONS = frozenset(
     client participant farmer member nick maiden spouse husband wife baby caregiver interviewer
     """.split()
 )
-_NAME_LABEL = re.compile(
-    r"(what is your (full |first |last )?name|your name|full name|first name|last name|name of (the )?"
-    r"(respondent|person|head|patient|child|mother|father)|nama lengkap|nama anda|siapa nama|nama (responden|ibu|ayah|anak))",
+_THINGS = frozenset(
+    """
+    settlement facility village desa kecamatan school sekolah camp district region town city country market
+    product brand cartoon program programme site station hospital clinic plot species crop file form
+    """.split()
+)
+"""What has a name and is no person."""
+_LABEL = re.compile(
+    r"\b(what is your (full |first |last )?name|your name|full name|first name|last name|name as on|name and (phone|n)"
+    r"|name of (the )?(respondent|person|head|patient|child|mother|father)"
+    r"|nama (lengkap|anda|sesuai|menurut|responden|ibu|ayah|anak|dan (nomor|jabatan))|siapa nama"
+    r"|(phone|mobile|whatsapp|telephone) number|nomor (hp|wa|telepon)|nik|id number)\b",
     re.IGNORECASE,
 )
+_NAMED_LABEL = re.compile(r"\W*(name|nama)\b", re.IGNORECASE)
 _TYPED = (
     "text",
     "integer",
@@ -45,6 +55,12 @@ _TYPED = (
     "phonenumber",
     "email",
     "calculate",
+)
+_HANDING_ON = frozenset(
+    """
+    concat coalesce once string normalize-space join substr substring-before substring-after translate number
+    int format-date format-date-time
+    """.split()
 )
 _CLASS = "bind::tracer:privacy"
 
@@ -126,11 +142,14 @@ def _identifies(item: Item) -> bool:
         return bool({"nik", "ktp", "phone", "email"} & set(words)) and len(words) == 1
     if set(words) & _WORDS and words[:1] not in (["has"], ["n"], ["consent"], ["is"], ["num"], ["cost"]):
         return True
-    named = {"name", "nama", "names"} & set(words)
-    if item.kind == "text" and named and (len(words) == 1 or set(words) & _PERSONS):
+    if item.kind != "text":
+        return False
+    labels = [cell.text for cell in item.row.translations("label").values()]
+    said = {word for text in labels for word in re.findall(r"\w+", text.lower())}
+    named = {"name", "nama", "names"} & set(words) and not _THINGS & {*words, *said}
+    if named and (len(words) == 1 or set(words) & _PERSONS or any(map(_NAMED_LABEL.match, labels))):
         return True
-    labels = (cell.text for cell in item.row.translations("label").values())
-    return item.kind == "text" and any(_NAME_LABEL.search(text) for text in labels)
+    return any(map(_LABEL.search, labels))
 
 
 def _copied(tree: Node | None) -> Iterator[str]:
@@ -143,7 +162,7 @@ def _copied(tree: Node | None) -> Iterator[str]:
         case Call("if", (_, then, otherwise)):
             yield from _copied(then)
             yield from _copied(otherwise)
-        case Call("concat" | "coalesce" | "once" | "string" | "normalize-space" | "join", arguments):
+        case Call(name, arguments) if name in _HANDING_ON:
             for argument in arguments:
                 yield from _copied(argument)
         case _:
