@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 import numpy as np
+import pandas as pd
 
 from frame import META
 from tracer_etl.evidence.indicators_training import SKILLS
 from tracer_etl.evidence.marts import make_marts
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 TEXTS = (
     "_submission_id alumni_id enumerator_id mode contact_result aapor_code reg_birth_year emp_bps emp_icls lf_bps lf_icls "
@@ -37,17 +35,17 @@ def world() -> duckdb.DuckDBPyConnection:
         connection.execute(f"create schema {schema}")
     connection.execute(META)
     _tables(connection)
-    chance = np.random.default_rng(2026)
+    chance, rows = np.random.default_rng(2026), Rows()
     for number in range(len(PROGRAMMES) * SIZE):
-        _person(connection, chance, number)
+        _person(rows, chance, number)
     # One person took a second class a year later, and one turned out to be no trainee.
-    _enrol(connection, "A0000", "mua", 2025, "second")
-    connection.execute("insert into clean.registry_person values ('A9999', '1', '350517', '4', null)")
-    _enrol(connection, "A9999", "mua", 2024, "ineligible")
-    _insert(
-        connection,
-        {"_submission_id": "s9999", "alumni_id": "A9999", "aapor_code": "410", "today": "2026-01-05"},
-    )
+    _enrol(rows, "A0000", "mua", 2025, "second")
+    rows.add("registry_person", alumni_id="A9999", sex="1", kec_code="350517", edu="4")
+    _enrol(rows, "A9999", "mua", 2024, "ineligible")
+    rows.add("alumni_tracer", _submission_id="s9999", alumni_id="A9999", aapor_code="410", today="2026-01-05")
+    for name, table in rows.tables.items():
+        connection.register("fresh", pd.DataFrame(table))
+        connection.execute(f"insert into clean.{name} by name select * from fresh")
     make_marts(connection)
     return connection
 
@@ -70,41 +68,55 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _enrol(connection: duckdb.DuckDBPyConnection, key: str, programme: str, year: int, batch: str) -> None:
-    values = [f"{batch}/{key}", key, programme, f"{programme}-{batch}", f"{year}-05-01", f"{year}-06-10"]
-    group = "t1" if int(key[1:]) % 4 == 0 else "t3"
-    connection.execute(
-        "insert into clean.registry_enrolment values (?, ?, ?, ?, ?, ?, null, '1', '1', 'dbhcht', ?, '600000000', ?, 'open')",
-        [*values, str(year), group],
+class Rows:
+    """Rows of each table, to be inserted at once."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, list[dict[str, Any]]] = {}
+
+    def add(self, table: str, **values: Any) -> None:
+        self.tables.setdefault(table, []).append(values)
+
+
+def _enrol(rows: Rows, key: str, programme: str, year: int, batch: str) -> None:
+    rows.add(
+        "registry_enrolment",
+        enrolment_id=f"{batch}/{key}",
+        alumni_id=key,
+        program_code=programme,
+        batch=f"{programme}-{batch}",
+        training_start=f"{year}-05-01",
+        training_end=f"{year}-06-10",
+        completed="1",
+        cert_result="1",
+        funding="dbhcht",
+        budget_year=str(year),
+        package_cost_idr="600000000",
+        target_group="t1" if int(key[1:]) % 4 == 0 else "t3",
+        seat_source="open",
     )
 
 
-def _person(connection: duckdb.DuckDBPyConnection, chance: np.random.Generator, number: int) -> None:
-    key, (programme, year) = f"A{number:04}", PROGRAMMES[number // SIZE]
-    sex, zone = str(1 + number % 2), ("350503", "350510", "350517")[number % 3]
-    connection.execute(
-        "insert into clean.registry_person values (?, ?, ?, ?, null)", [key, sex, zone, str(3 + number % 3)]
+def _person(rows: Rows, chance: np.random.Generator, number: int) -> None:
+    key, sent, (programme, year) = f"A{number:04}", f"s{number}", PROGRAMMES[number // SIZE]
+    zone = ("350503", "350510", "350517")[number % 3]
+    rows.add(
+        "registry_person", alumni_id=key, sex=str(1 + number % 2), kec_code=zone, edu=str(3 + number % 3)
     )
-    _enrol(connection, key, programme, year, str(year))
+    _enrol(rows, key, programme, year, str(year))
     answered = number % SIZE < (SMALL if programme == "ac" else 40)
     told = _answers(chance, number, year) if answered else {"aapor_code": "211"}
-    born = str(1990 + number % 14)
-    attempt = {
-        "_submission_id": f"s{number}",
-        "alumni_id": key,
-        "today": "2026-01-15",
-        "attempt_no": 1 + number % 3,
-    }
-    _insert(connection, {**attempt, "reg_birth_year": born, "mode": str(1 + number % 2), **told})
-    if answered and told["job_since"] == "1":
-        connection.execute(
-            "insert into clean.alumni_tracer__job values (?, 1, ?, ?, '1', null, ?)",
-            [f"s{number}", told["status_emp"], f"{year}-{7 + number % 5:02}-01", str(1 + number % 7)],
-        )
+    worked_since = told.pop("job_since", "0")
+    attempt = {"_submission_id": sent, "alumni_id": key, "today": "2026-01-15", "attempt_no": 1 + number % 3}
+    born, mode = str(1990 + number % 14), str(1 + number % 2)
+    rows.add("alumni_tracer", **attempt, reg_birth_year=born, mode=mode, **told)
+    if worked_since == "1":
+        began, found = f"{year}-{7 + number % 5:02}-01", str(1 + number % 7)
+        job = {"j_status": told["status_emp"], "j_start": began, "j_end_reason": "1", "j_found": found}
+        rows.add("alumni_tracer__job", _submission_id=sent, _position=1, **job)
     if answered:
-        connection.execute(
-            "insert into clean.alumni_tracer__cert values (?, '1', '1', ?)", [f"s{number}", str(number % 2)]
-        )
+        certificate = {"cert_result": "1", "cert_received": "1", "cert_used": str(number % 2)}
+        rows.add("alumni_tracer__cert", _submission_id=sent, **certificate)
 
 
 def _answers(chance: np.random.Generator, number: int, year: int) -> dict[str, Any]:
@@ -157,11 +169,3 @@ def _answers(chance: np.random.Generator, number: int, year: int) -> dict[str, A
         "biz_books": "0" if owner else None,
     }
     return {**common, **skills, **(at_work if works else {"status_emp": None})}
-
-
-def _insert(connection: duckdb.DuckDBPyConnection, answers: Mapping[str, Any]) -> None:
-    known = {name: value for name, value in answers.items() if name != "job_since"}
-    marks = ", ".join("?" * len(known))
-    connection.execute(
-        f"insert into clean.alumni_tracer ({', '.join(known)}) values ({marks})", list(known.values())
-    )

@@ -501,3 +501,24 @@ def test_nobody_has_answered_yet():
         connection.execute("update marts.case_disposition set aapor_code = '000', category = 'UH'")
         with pytest.raises(StudyError, match="nobody has answered yet"):
             estimate_all(connection, CONSTANTS)
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        (
+            "alter table clean.alumni_tracer drop column sat_all",
+            "clean.alumni_tracer: there is no sat_all; load the form",
+        ),
+        ("drop table clean.alumni_tracer__job", "clean.alumni_tracer__job: the table is missing; ask it"),
+        (
+            "drop table clean.registry_enrolment",
+            "the table is missing; add .* registry_enrolment to study.toml",
+        ),
+    ],
+)
+def test_what_is_missing_is_named(sql, message):
+    with world() as connection:
+        connection.execute(sql)
+        with pytest.raises(StudyError, match=message):
+            estimate_all(connection, CONSTANTS)

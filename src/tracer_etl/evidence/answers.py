@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from tracer_etl.errors import StudyError
+from tracer_etl.evidence.indicators_training import SKILLS
+from tracer_etl.evidence.marts import REMEDIES
 from tracer_etl.evidence.survival import months_to_day, months_to_month
 
 if TYPE_CHECKING:
@@ -21,24 +24,62 @@ ENROLMENT = """
 select e.enrolment_id, e.alumni_id, e.program_code as programme, cast(e.budget_year as bigint) as year, e.batch,
   e.funding, e.target_group, e.seat_source, e.completed, e.cert_result,
   cast(e.package_cost_idr as double precision) as package_cost_idr,
-  cast(e.training_start as date) as training_start,
-  cast(coalesce(nullif(e.magang_end, ''), e.training_end) as date) as origin,
+  cast(nullif(cast(e.training_start as varchar), '') as date) as training_start,
+  cast(coalesce(nullif(cast(e.magang_end as varchar), ''), nullif(cast(e.training_end as varchar), '')) as date)
+    as origin,
   row_number() over (partition by e.alumni_id order by e.training_end desc, e.enrolment_id desc) as latest
 from clean.registry_enrolment e order by e.enrolment_id
 """
 
 PERSON = """
 select c.alumni_id, c.aapor_code, c.category, c.attempts, c.sex, c.age_group, c.zone, p.edu,
-  case when p.opt_out_at is null or p.opt_out_at = '' then 0 else 1 end as withdrawn
+  case when coalesce(cast(p.opt_out_at as varchar), '') = '' then 0 else 1 end as withdrawn
 from marts.case_disposition c
 join (select alumni_id, min(edu) as edu, max(opt_out_at) as opt_out_at from clean.registry_person group by alumni_id) p
   on p.alumni_id = c.alumni_id
 order by c.alumni_id
 """
 
-ANSWER = """
-select a.*, i.date, i.hours, i.earnings_idr, i.earnings_source, i.umk_idr, i.decent_points, i.aapor_code as final_code,
-  pre.midpoint_idr as pre_midpoint_idr
+ASKED = (
+    *(
+        "mode",
+        "emp_bps",
+        "emp_icls",
+        "lf_bps",
+        "lf_icls",
+        "underemp",
+        "main_act",
+        "status_emp",
+        "hours_usual",
+    ),
+    *(
+        "pre_work",
+        "pre_income",
+        "pre_income_band",
+        "match_field",
+        "match_level",
+        "use_skills",
+        "contract",
+        "bpjs_tk",
+    ),
+    *(
+        "bpjs_kes",
+        "paid_leave",
+        "accident",
+        "biz_start",
+        "biz_workers_paid",
+        "biz_legal",
+        "biz_books",
+        "job_at_end",
+    ),
+    *("choose_again", "sat_all", "nps", "select_fair", "need_more", "need_1", "need_2"),
+    *(f"sk_{item}_{phase}" for item in SKILLS for phase in ("before", "after", "need")),
+)
+"""Questions of alumni_tracer that an indicator needs."""
+
+ANSWER = f"""
+select i.alumni_id, {", ".join(f"a.{name}" for name in ASKED)},
+  i.date, i.hours, i.earnings_idr, i.earnings_source, i.umk_idr, i.decent_points, pre.midpoint_idr as pre_midpoint_idr
 from marts.interview i
 join clean.alumni_tracer a on a._submission_id = i.submission_id
 left join marts.seed_income_band pre on pre.band = a.pre_income_band
@@ -58,6 +99,28 @@ select i.alumni_id, max(case when c.cert_result = '1' then 1 else 0 end) as comp
 from clean.alumni_tracer__cert c join marts.interview i on i.submission_id = c._submission_id
 group by i.alumni_id
 """
+
+NEEDED = {
+    "marts.case_disposition": ("alumni_id", "aapor_code"),
+    "marts.interview": ("alumni_id", "submission_id"),
+    "clean.registry_person": ("alumni_id", "edu", "opt_out_at"),
+    "clean.registry_enrolment": (
+        *("enrolment_id", "alumni_id", "program_code", "budget_year", "batch", "funding", "target_group"),
+        *(
+            "seat_source",
+            "completed",
+            "cert_result",
+            "package_cost_idr",
+            "training_start",
+            "training_end",
+            "magang_end",
+        ),
+    ),
+    "clean.alumni_tracer": ASKED,
+    "clean.alumni_tracer__job": ("j_start", "j_end", "j_status", "j_end_reason", "j_found"),
+    "clean.alumni_tracer__cert": ("cert_result", "cert_received", "cert_used"),
+}
+"""Tables and columns without which there are no estimates."""
 
 EDUCATION = {
     "1": "smp_or_less",
@@ -82,6 +145,26 @@ def read(connection: Connection, sql: str) -> pd.DataFrame:
     return pd.DataFrame(cursor.fetchall(), columns=names)
 
 
+def require_inputs(connection: Connection) -> None:
+    """Look whether everything the estimates read is there.
+
+    Raises:
+        StudyError: a table or a question is not; names it.
+    """
+    sql = "select table_schema, table_name, column_name from information_schema.columns"
+    columns = read(connection, sql)
+    found: dict[str, set[str]] = {}
+    for schema, table, column in columns.itertuples(index=False):
+        found.setdefault(f"{schema}.{table}", set()).add(column)
+    for table, needed in NEEDED.items():
+        missing = sorted(set(needed) - found.get(table, set()))
+        if missing:
+            what = f"there is no {', '.join(missing)}" if table in found else "the table is missing"
+            raise StudyError(
+                what, where=table, remedy=REMEDIES.get(table, "ask it in the form alumni_tracer and load")
+            )
+
+
 def read_frame(enrolment: pd.DataFrame, person: pd.DataFrame) -> pd.DataFrame:
     """Give the eligible persons, one row each with their latest enrolment; persons found not eligible (410) are out.
 
@@ -101,8 +184,7 @@ def read_frame(enrolment: pd.DataFrame, person: pd.DataFrame) -> pd.DataFrame:
 
 def read_answers(connection: Connection) -> pd.DataFrame:
     """Give one row per respondent with all answers and the marts' earnings, hours and points."""
-    answers = read(connection, ANSWER).drop(columns=["sex", "edu"])
-    return answers.merge(read(connection, CERTIFICATE), on="alumni_id", how="left")
+    return read(connection, ANSWER).merge(read(connection, CERTIFICATE), on="alumni_id", how="left")
 
 
 def price_factor(days: pd.Series[Any], constants: Constants) -> pd.Series[float]:

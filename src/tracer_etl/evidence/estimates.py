@@ -98,7 +98,7 @@ def estimate_all(connection: Connection, constants: Constants) -> int:
     and time). Reads marts and clean tables; the same data and constants give the same table to the last digit.
 
     Raises:
-        StudyError: nobody has answered yet.
+        StudyError: nobody has answered yet, or a table or question the estimates need is missing.
     """
     study = read_study(connection, constants)
     table = estimate_table(study, constants)
@@ -118,8 +118,9 @@ def read_study(connection: Connection, constants: Constants) -> Study:
     """Read the marts and weight the respondents.
 
     Raises:
-        StudyError: nobody has answered yet.
+        StudyError: nobody has answered yet, or a table or question the estimates need is missing.
     """
+    answers.require_inputs(connection)
     enrolment, person = answers.read(connection, answers.ENROLMENT), answers.read(connection, answers.PERSON)
     frame = answers.read_frame(enrolment, person)
     storing.require_answers(int(frame["responded"].sum()))

@@ -105,31 +105,36 @@ def suppress(table: pd.DataFrame, lines: Sequence[Line], constants: Constants) -
     `suppressed` and adds to `note`: too_few, complementary, exposed_under_30, withheld_rse (blanked), caution_rse,
     indicative (n below 30, shown).
     """
-    parts = [_suppress_one(rows, lines, constants) for _, rows in table.groupby("indicator", sort=False)]
-    return pd.concat(parts, ignore_index=True)
+    found = [
+        pd.Series(_reasons(rows, lines, constants), index=rows.index)
+        for _, rows in table.groupby("indicator", sort=False)
+    ]
+    reasons = pd.concat(found).reindex(table.index)
+    blank = ~reasons.isin(["", "caution_rse"])
+    # How many stood behind a number too uncertain to print is no secret, and says why it is missing.
+    counted = reasons.isin(["", *OPEN_COUNT, "caution_rse"])
+    shown = {name: table[name].astype(float).where(counted if name == "n" else ~blank) for name in NUMBERS}
+    small = (table["n"] < constants.indicative) & ~blank
+    notes = [
+        "; ".join(filter(None, (note, reason, "indicative" if few else "")))
+        for note, reason, few in zip(table["note"], reasons, small, strict=True)
+    ]
+    return table.assign(**shown, suppressed=blank, note=notes)
 
 
-def _suppress_one(rows: pd.DataFrame, lines: Sequence[Line], constants: Constants) -> pd.DataFrame:
+OPEN_COUNT = ("withheld_rse", "exposed_under_30")
+"""Reasons to withhold a number that are no reason to withhold its n."""
+
+
+def _reasons(rows: pd.DataFrame, lines: Sequence[Line], constants: Constants) -> list[str]:
     places = [Place(group, level) for group, level in zip(rows["group_by"], rows["level"], strict=True)]
     sizes = dict(zip(places, rows["n"].astype(int), strict=True))
     few = {place for place, size in sizes.items() if size < constants.suppress_rate}
     hidden = complementary(sizes, few, lines, constants.suppress_rate)
-    notes, blanks = [], []
-    for place, row in zip(places, rows.to_dict("records"), strict=True):
-        words = [str(row["note"])] if row["note"] else []
-        reason = "too_few" if place in few else "complementary" if place in hidden else ""
-        reason = reason or _withheld(row, constants)
-        words += [reason] if reason else []
-        if sizes[place] < constants.indicative and reason in ("", "caution_rse"):
-            words.append("indicative")
-        notes.append("; ".join(words))
-        blanks.append(reason not in ("", "caution_rse"))
-    blank = pd.Series(blanks, index=rows.index)
-    shown = {name: rows[name].astype(float).mask(blank) for name in NUMBERS}
-    # How many stood behind a number too uncertain to print is no secret, and says why it is missing.
-    counted = [note.endswith(("withheld_rse", "exposed_under_30")) for note in notes]
-    shown["n"] = rows["n"].astype(float).where(~blank | pd.Series(counted, index=rows.index))
-    return rows.assign(**shown, suppressed=blank, note=notes)
+    return [
+        "too_few" if place in few else "complementary" if place in hidden else _withheld(row, constants)
+        for place, row in zip(places, rows.to_dict("records"), strict=True)
+    ]
 
 
 def _withheld(row: Mapping[Hashable, Any], constants: Constants) -> str:
