@@ -71,6 +71,28 @@ def test_submissions_of_two_servers_do_not_mix(tmp_path: Path) -> None:
     assert list(Landing(tmp_path, "visit").stamps) == ["uuid:00000001"]
 
 
+def test_a_second_pull_of_a_form_at_a_time_is_refused(tmp_path: Path) -> None:
+    class Overtaken(Scripted):
+        def __iter__(self) -> Iterator[Received | Tombstone]:
+            yield one(1)
+            with pytest.raises(LandingError, match="another pull of this form is at work; let it end"):
+                Landing(tmp_path, "visit").land(Scripted([one(2)], Proof(1, 1, 1)), "t2")
+            yield one(3)
+
+    Landing(tmp_path, "visit").land(Overtaken([], Proof(2, 2, 1)), "t1")
+    landing = Landing(tmp_path, "visit")
+    assert sorted(landing.stamps) == ["uuid:00000001", "uuid:00000003"]
+    assert landing.land(Scripted([one(2)], Proof(3, 3, 1)), "t3").new == 1
+
+
+def test_what_another_pull_landed_meanwhile_is_not_written_over(tmp_path: Path) -> None:
+    early = Landing(tmp_path, "visit")
+    Landing(tmp_path, "visit").land(Scripted([one(1)], Proof(1, 1, 1)), "t1")
+    with pytest.raises(LandingError, match="another pull"):
+        early.land(Scripted([one(2)], Proof(1, 1, 1)), "t2")
+    assert list(Landing(tmp_path, "visit").stamps) == ["uuid:00000001"]
+
+
 def test_a_deleted_submission_may_come_back(tmp_path: Path) -> None:
     landing = Landing(tmp_path, "visit")
     landing.land(Scripted([one(1, stamp="a")], Proof(1, 1, 1)), "t1")

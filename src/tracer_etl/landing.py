@@ -20,7 +20,7 @@ from tracer_etl.envelope import Index, digest_of, identity_of, raw_line, stamp_o
 from tracer_etl.errors import LandingError, ServerError
 from tracer_etl.records import Tombstone, silent
 from tracer_etl.segments import KINDS, SegmentWriter
-from tracer_etl.shelf import Shelf, write_atomically
+from tracer_etl.shelf import Shelf, claimed, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -66,6 +66,7 @@ class Landing:
         self.form_id, self.folder = form_id, root / form_id
         with _guarded(self.folder):
             (self.folder / "media").mkdir(parents=True, exist_ok=True)
+            self._known = self._written()
             self.manifest = self._read()
 
     # -- reading
@@ -111,15 +112,21 @@ class Landing:
             for entry in self.manifest["segments"]
         )
 
+    @property
+    def _manifest_file(self) -> Path:
+        return self.folder / "manifest.json"
+
+    def _written(self) -> bytes | None:
+        return self._manifest_file.read_bytes() if self._manifest_file.exists() else None
+
     def _read(self) -> dict[str, Any]:
-        path = self.folder / "manifest.json"
-        if not path.exists():
+        if self._known is None:
             return {"format": 1, "form_id": self.form_id, "segments": [], "cursor": {}, "proofs": []}
         try:
-            manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except json.JSONDecodeError as error:
+            manifest: dict[str, Any] = json.loads(self._known)
+        except ValueError as error:
             remedy = "restore it from the backup; segments beside it are whole"
-            raise LandingError(f"damaged ({error})", where=str(path), remedy=remedy) from error
+            raise LandingError(f"damaged ({error})", where=str(self._manifest_file), remedy=remedy) from error
         return manifest
 
     @cached_property
@@ -159,10 +166,11 @@ class Landing:
         the cursor stays where it was.
 
         Raises:
-            LandingError: the pull is incomplete, or brings submissions of another origin.
+            LandingError: the pull is incomplete, or brings submissions of another origin, or another pull is
+                at work here or was since this landing was opened.
             ServerError: the server failed before the end.
         """
-        with _guarded(self.folder):
+        with _guarded(self.folder), self._alone():
             self._refuse_other(pull.origin)
             self._sweep()
             entries: list[dict[str, Any]] = []
@@ -173,6 +181,15 @@ class Landing:
                 self._commit(pull, entries, {"pulled_at": pulled_at, "failed": str(error)})
                 raise
             return self._conclude(pull, entries, pulled_at)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other pulls out: they would sweep away our files, and write a manifest without our segments."""
+        with claimed(self.folder / "pull.lock") as mine:
+            if not mine or self._written() != self._known:
+                what, remedy = "another pull of this form is at work", "let it end, then pull again"
+                raise LandingError(what, where=str(self.folder), remedy=remedy)
+            yield
 
     def _refuse_other(self, origin: str) -> None:
         here = self.manifest.get("origin", "")
@@ -223,8 +240,8 @@ class Landing:
             "cursor": dict(self.cursor) if cursor is None else cursor,
             "proofs": [*self.proofs, proved] if news else self.proofs,
         }
-        text = json.dumps(self.manifest, ensure_ascii=False, indent=1)
-        write_atomically(self.folder / "manifest.json", text.encode())
+        self._known = json.dumps(self.manifest, ensure_ascii=False, indent=1).encode()
+        write_atomically(self._manifest_file, self._known)
 
     @property
     def pulled_at(self) -> str:
