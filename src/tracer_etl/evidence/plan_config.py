@@ -1,0 +1,192 @@
+"""What the office decides about the plan: evidence/plan_2026.toml, read and checked.
+
+Weights, gates, costs, budget and judgements stand in that one file; nothing of it is repeated in code.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tracer_etl.errors import StudyError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+CRITERIA = (
+    "in_field",
+    "earnings",
+    "skill",
+    "employers",
+    "people",
+    "youth",
+    "priority",
+    "raw_material",
+    "cost",
+    "equity",
+)
+"""The ten criteria of specification 3.1, in its order."""
+
+ANCHORS = (
+    "in_field",
+    "earnings",
+    "skill_gain",
+    "certified",
+    "per_seat",
+    "applicants",
+    "unmet_need",
+    "ideas",
+    "cost",
+    "target_group",
+    "women",
+    "spread",
+)
+"""The measures with a value function; a pair: worth 0 points, worth 100 points."""
+
+TOP_RATING = 3
+_WHOLE, _TOLERANCE = 100.0, 1e-9
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One programme that could be chosen; money in IDR for the whole package, ratings 0..3 by two raters."""
+
+    code: str
+    family: str
+    seats: int
+    package_cost_idr: int
+    priority: tuple[int, int]
+    raw_material: tuple[int, int]
+    dbhcht: bool
+    licensed: bool
+    legal: bool
+    funding: str = ""
+    south: bool = False
+    open_for_application: bool = True
+    women: float | None = None
+
+    @property
+    def seat_cost_idr(self) -> float:
+        """Cost per participant."""
+        return self.package_cost_idr / self.seats
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a portfolio must fulfil."""
+
+    from_south: int
+    women_share: float
+    mostly_women: int
+    one_family: int
+    show: int
+
+
+@dataclass(frozen=True)
+class PlanConfig:
+    """The office's file; weights are points of 100, anchors pairs (worth 0, worth 100)."""
+
+    year: int
+    choose: int
+    budget_idr: int
+    cost_ceiling_idr: int
+    umk_idr: int
+    draws: int
+    seed: int
+    concentration: float
+    rubric_error: float
+    weights: Mapping[str, float]
+    anchors: Mapping[str, tuple[float, float]]
+    rules: Rules
+    candidates: tuple[Candidate, ...]
+
+
+def read_plan(path: Path) -> PlanConfig:
+    """Read the office's file.
+
+    Raises:
+        StudyError: the file is missing, not TOML, or says something that cannot be: named, with the remedy.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StudyError(
+            "there is no such file", where=path.name, remedy="write it, or name another"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StudyError(f"not TOML ({error})", where=path.name, remedy="correct that line") from error
+    try:
+        config = _config(document)
+    except KeyError as error:
+        raise _wrong(path, f"key {error} is missing", "see docs/how-to/rank-programmes-2026.md") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise _wrong(
+            path, f"wrong kind of value ({error})", "see docs/how-to/rank-programmes-2026.md"
+        ) from error
+    _check(config, path)
+    return config
+
+
+def _config(document: Mapping[str, Any]) -> PlanConfig:
+    plan, draws = document["plan"], document["draws"]
+    return PlanConfig(
+        year=int(plan["year"]),
+        choose=int(plan["choose"]),
+        budget_idr=int(plan["budget_idr"]),
+        cost_ceiling_idr=int(plan["cost_ceiling_idr"]),
+        umk_idr=int(plan["umk_idr"]),
+        draws=int(draws["number"]),
+        seed=int(draws["seed"]),
+        concentration=float(draws["concentration"]),
+        rubric_error=float(draws["rubric_error"]),
+        weights={name: float(weight) for name, weight in document["weights"].items()},
+        anchors={name: (float(pair[0]), float(pair[1])) for name, pair in document["anchors"].items()},
+        rules=Rules(**document["portfolio"]),
+        candidates=tuple(_candidate(table) for table in document["programme"]),
+    )
+
+
+def _candidate(table: Mapping[str, Any]) -> Candidate:
+    first, second = table["priority"]
+    third, fourth = table["raw_material"]
+    pairs = {"priority": (int(first), int(second)), "raw_material": (int(third), int(fourth))}
+    return Candidate(**{**table, **pairs})
+
+
+def _check(config: PlanConfig, path: Path) -> None:
+    _check_names(config.weights, CRITERIA, "[weights]", path)
+    _check_names(config.anchors, ANCHORS, "[anchors]", path)
+    total = sum(config.weights.values())
+    if abs(total - _WHOLE) > _TOLERANCE or min(config.weights.values()) < 0:
+        raise _wrong(path, f"the weights add up to {total:g}", "make them 100 in all, none below 0")
+    for name, (nothing, full) in config.anchors.items():
+        if nothing == full:
+            raise _wrong(path, f"[anchors] {name}: worth 0 and worth 100 are the same", "give two numbers")
+    codes = [one.code for one in config.candidates]
+    for code in codes:
+        if codes.count(code) > 1:
+            raise _wrong(path, f"programme {code!r} is listed twice", "keep one")
+    for one in config.candidates:
+        _check_candidate(one, path)
+    if config.choose > len(codes):
+        raise _wrong(path, f"{config.choose} of {len(codes)} programmes are to be chosen", "list more")
+
+
+def _check_names(given: Mapping[str, object], wanted: tuple[str, ...], where: str, path: Path) -> None:
+    for name in {*given} ^ {*wanted}:
+        what = "is missing" if name in wanted else "is not known"
+        raise _wrong(path, f"{where} {name} {what}", f"it has exactly: {', '.join(wanted)}")
+
+
+def _check_candidate(one: Candidate, path: Path) -> None:
+    for rating in (*one.priority, *one.raw_material):
+        if not 0 <= rating <= TOP_RATING:
+            raise _wrong(path, f"programme {one.code}: rating {rating}", "ratings are 0, 1, 2 or 3")
+    if one.seats < 1 or one.package_cost_idr < 1:
+        raise _wrong(path, f"programme {one.code}: seats and cost must be above 0", "correct them")
+
+
+def _wrong(path: Path, what: str, remedy: str) -> StudyError:
+    return StudyError(what, where=path.name, remedy=remedy)

@@ -1,0 +1,543 @@
+"""The plan: every formula on a case worked by hand, the arithmetic beside it; then its doubt, and the office's file."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from demand import add_tables, applicant, employer, idea
+from frame import frame
+from tracer_etl.errors import StudyError
+from tracer_etl.evidence import constants, storing
+from tracer_etl.evidence.marts import make_marts
+from tracer_etl.evidence.plan import (
+    CRITERIA,
+    PILOT,
+    borrowed,
+    break_even,
+    employer_value,
+    equal_weights,
+    gates,
+    order,
+    people_value,
+    score,
+    without,
+)
+from tracer_etl.evidence.plan_config import read_plan
+from tracer_etl.evidence.plan_draws import draw, misrated, ranks_of, words
+from tracer_etl.evidence.plan_evidence import Evidence, read_evidence
+from tracer_etl.evidence.plan_result import TABLES, make_plan, store_plan
+from tracer_etl.evidence.plan_shrinkage import (
+    STRENGTHS,
+    _log_likelihood,
+    beta_binomial,
+    between_variance,
+    normal_normal,
+)
+from tracer_etl.evidence.portfolio import portfolios
+
+FILE = Path(__file__).parents[1] / "evidence/plan_2026.toml"
+CODES = [one.code for one in read_plan(FILE).candidates]
+KNOWN = Evidence(
+    in_field=0.7,
+    in_field_n=17,
+    earnings=0.25,
+    earnings_se=0.1,
+    skill_gain=0.9,
+    certified=0.91,
+    applications=80,
+    unmet_need=0.05,
+    vacancies=20,
+    committed=10,
+    ideas=0.05,
+    women=0.4,
+    target_group=0.3,
+    spread=0.9,
+    reach="alumni",
+)
+
+
+@pytest.fixture
+def config():
+    return read_plan(FILE)
+
+
+def known(**changes):
+    """Give every programme the same evidence, except where changed: {code: {field: value}}."""
+    return {code: dataclasses.replace(KNOWN, **changes.get(code, {})) for code in CODES}
+
+
+def edited(tmp_path, *changes):
+    """Read the office's file after an edit of its text."""
+    text = FILE.read_text(encoding="utf-8")
+    for pattern, replacement in changes:
+        text, count = re.subn(pattern, replacement, text, count=1, flags=re.MULTILINE)
+        assert count == 1, pattern
+    path = tmp_path / "plan.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+# The office's file
+
+
+def test_the_file_has_the_weights_and_anchors_of_the_specification(config):
+    assert tuple(config.weights.values()) == (20, 10, 5, 12, 8, 5, 12, 8, 10, 10)
+    assert (config.concentration, config.rubric_error, config.draws) == (50, 0.10, 10_000)
+    anchors = config.anchors
+    assert (anchors["in_field"], anchors["earnings"], anchors["cost"]) == (
+        (0.3, 0.85),
+        (0, 0.5),
+        (30e6, 10e6),
+    )
+    assert (anchors["skill_gain"], anchors["certified"]) == ((0, 1.5), (0.7, 1))
+    assert (anchors["per_seat"], anchors["applicants"], anchors["ideas"]) == ((0, 2), (1, 16), (0, 0.25))
+    assert (anchors["target_group"], anchors["women"], anchors["spread"]) == ((0, 0.6), (0, 0.5), (0, 0.9))
+    assert dataclasses.astuple(config.rules)[:4] == (1, 0.5, 1, 2)
+    assert config.umk_idr == constants.UMK_IDR[2026]
+
+
+def test_its_families_are_those_of_the_estimates(config):
+    assert {one.code: one.family for one in config.candidates}.items() <= constants.FAMILIES.items()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement", "message"),
+    [
+        ("^in_field = 20", "in_field = 25", r"weights add up to 105.*100 in all"),
+        ("^youth = 5", "yuoth = 5", r"\[weights\] (youth is missing|yuoth is not known)"),
+        (r"^women = \[0.0, 0.50\]", "women = [0.5, 0.5]", "women: worth 0 and worth 100 are the same"),
+        (r"^priority = \[2, 2\]", "priority = [2, 4]", "rating 4; ratings are 0, 1, 2 or 3"),
+        (r"^priority = \[2, 2\]", "priority = [2]", "wrong kind of value"),
+        ('^code = "mua"', 'code = "barista"', "'barista' is listed twice"),
+        ("^seats = 20", "seats = 0", "must be above 0"),
+        ("^choose = 4", "choose = 40", "40 of 16 programmes"),
+        ("^umk_idr.*$", "", "key 'umk_idr' is missing"),
+        ("^seats = 20", "seat = 20", "wrong kind of value"),
+        (r"^\[plan\]", "[plan", "not TOML"),
+    ],
+)
+def test_a_mistake_in_the_file_is_named_with_its_remedy(tmp_path, pattern, replacement, message):
+    with pytest.raises(StudyError, match=message):
+        read_plan(edited(tmp_path, (pattern, replacement)))
+
+
+def test_no_file_is_said_so(tmp_path):
+    with pytest.raises(StudyError, match="there is no such file"):
+        read_plan(tmp_path / "absent.toml")
+
+
+# Gates and values
+
+
+def test_gates_each_alone(config):
+    good = config.candidates[0]
+    ceiling = 12_000_000
+    cases = {
+        (): {},
+        ("G1",): {"dbhcht": False},
+        ("G2",): {"licensed": False},
+        ("G3",): {"package_cost_idr": 20 * ceiling + 1},
+        ("G4",): {"legal": False},
+    }
+    for failed, change in cases.items():
+        assert tuple(gates(dataclasses.replace(good, **change), ceiling)) == failed
+    assert (
+        gates(dataclasses.replace(good, dbhcht=False, funding="APBD"), ceiling) == []
+    )  # other funding named
+    assert gates(dataclasses.replace(good, package_cost_idr=20 * ceiling), ceiling) == []
+
+
+def test_a_programme_failing_a_gate_is_listed_not_scored(config):
+    scored = score(config, known())
+    assert "grafis" not in scored.codes  # not licensed
+    assert len(scored.codes) == 15
+
+
+def test_employers_half_credit_for_what_nobody_signed(config):
+    seats = np.array([20.0, 20.0, 20.0])
+    value = employer_value(np.array([20.0, 0, 100]), np.array([10.0, 5, 0]), seats, config)
+    # (10 + 10/2)/20 = .75 of 2; 5/20 = .25 of 2; 100/2/20 = 2.5 of 2, never above 100
+    assert value.tolist() == [37.5, 12.5, 100.0]
+
+
+@pytest.mark.parametrize(
+    ("applications", "need", "opened", "value"),
+    [
+        (80, 0.05, True, (50 + 20) / 2),  # log2(80/20) = 2 of 4; 0.05 of 0.25
+        (320, 0.25, True, 100),
+        (20, 0.0, True, 0),  # one applicant per seat
+        (3, 0.0, True, 0),
+        (math.nan, 0.10, True, 20),  # open, and nobody came
+        (math.nan, 0.10, False, 40),  # nobody could apply: N1 alone
+    ],
+)
+def test_people_by_doublings_and_unmet_need(config, applications, need, opened, value):
+    one = dataclasses.replace(config.candidates[0], open_for_application=opened)
+    seen = dataclasses.replace(KNOWN, applications=applications, unmet_need=need)
+    assert people_value([one], [seen], config) == pytest.approx([value])
+
+
+def test_the_values_of_one_programme_by_hand(config):
+    scored = score(config, known())
+    row = dict(zip(CRITERIA, scored.values[scored.codes.index("barista")], strict=True))
+    share = scored.in_field.mean[scored.codes.index("barista")]
+    assert row["in_field"] == pytest.approx((share - 0.3) / 0.55 * 100)
+    assert row["earnings"] == pytest.approx(50)  # all at 0.25 UMK: nothing to shrink
+    assert row["skill"] == pytest.approx((60 + 70) / 2)  # 0.9 of 1.5; 0.91 is 0.21 of 0.30
+    assert row["employers"] == pytest.approx(37.5)
+    assert row["people"] == pytest.approx(35)
+    assert row["youth"] == pytest.approx(20)
+    assert row["priority"] == 67
+    assert row["raw_material"] == 100
+    assert row["cost"] == pytest.approx((30e6 - 209_790_210 / 20 / share) / 20e6 * 100)
+    assert row["equity"] == pytest.approx((50 + 80 + 100) / 3)
+    total = sum(config.weights[name] * value for name, value in row.items()) / 100
+    assert scored.scores[scored.codes.index("barista")] == pytest.approx(total)
+
+
+def test_two_raters_who_differ_get_the_mean(config):
+    scored = score(config, known())
+    row = scored.values[scored.codes.index("listrik_rt")]
+    assert row[CRITERIA.index("priority")] == (33 + 67) / 2
+
+
+def test_what_is_not_known_is_the_familys_or_everybodys():
+    column = np.array([1.0, np.nan, 3.0, np.nan])
+    assert borrowed(column, ["a", "a", "b", "c"]).tolist() == [1, 1, 3, 2]
+    assert borrowed(np.array([np.nan]), ["a"]).tolist() == [0]
+
+
+def test_a_new_candidate_moves_no_values_of_others(config):
+    everything = known(alsintan={"in_field_n": 0, "earnings_se": math.nan})
+    few = dataclasses.replace(config, candidates=config.candidates[:12])
+    more = score(config, everything)
+    less = score(few, everything)
+    fixed = [CRITERIA.index(name) for name in ("skill", "employers", "people", "youth", "equity")]
+    for code in less.codes:
+        row, other = less.values[less.codes.index(code)], more.values[more.codes.index(code)]
+        assert row[fixed].tolist() == other[fixed].tolist()
+
+
+# Shrinkage
+
+
+def test_beta_binomial_by_hand():
+    shares = beta_binomial(np.array([0.8, 0.4]), np.array([10.0, 10.0]), ["f", "f"])
+    strength, overall = STRENGTHS[0], 12.5 / 21
+    prior = (4 + strength * overall) / (10 + strength)  # the other programme of the family: 4 of 10
+    assert shares.successes[0, 0] == pytest.approx(prior * strength + 8)
+    assert shares.failures[0, 0] == pytest.approx((1 - prior) * strength + 2)
+    assert shares.probability.sum() == pytest.approx(1)
+    assert 0.4 < shares.mean[1] < shares.mean[0] < 0.8
+
+
+def test_likelihood_of_a_uniform_prior_by_hand():
+    # mean 1/2, strength 2 is Beta(1, 1): B(2, 2) / B(1, 1) = 1/6
+    assert _log_likelihood(np.array([1.0]), np.array([2.0]), 0.5, 2.0) == pytest.approx(math.log(1 / 6))
+
+
+def test_a_programme_without_alumni_has_its_family_mean_with_the_whole_spread():
+    rate, size = np.array([0.9, 0.5, np.nan]), np.array([40.0, 40.0, 0.0])
+    shares = beta_binomial(rate, size, ["a", "b", "a"])
+    assert shares.mean[2] > 0.75  # the family's 36 of 40, a little pulled towards all
+    drawn = shares.draw(np.random.default_rng(1), 4000)
+    assert drawn[:, 2].std() > 1.5 * drawn[:, 0].std()
+
+
+def test_the_more_programmes_differ_the_weaker_the_prior():
+    size = np.full(8, 40.0)
+    same = beta_binomial(np.full(8, 0.7), size, list("abcdefgh"))
+    apart = beta_binomial(np.array([0.1, 0.3, 0.5, 0.7, 0.9, 0.2, 0.6, 1.0]), size, list("abcdefgh"))
+    assert apart.probability @ STRENGTHS < 8
+    assert same.probability @ STRENGTHS > 25
+
+
+def test_normal_normal_by_hand():
+    # equal means: no spread beyond the floor 0.05, so tau2 = 0.0025; se 0.05 weighs as much as the prior
+    flat = normal_normal(np.array([0.2, 0.2]), np.array([0.05, 0.05]), ["a", "b"])
+    assert flat.mean.tolist() == pytest.approx([0.2, 0.2])
+    assert flat.sd.tolist() == pytest.approx([math.sqrt(0.00125)] * 2)
+    # mean 0.1 and 0.5, se 0.1: Q = 2 x (0.2/0.1)^2 = 8, tau2 = (8 - 1)/(200 - 100) = 0.07, overall 0.3
+    assert between_variance(np.array([0.1, 0.5]), np.array([0.1, 0.1])) == pytest.approx(0.07)
+    two = normal_normal(np.array([0.1, 0.5, np.nan]), np.array([0.1, 0.1, np.nan]), ["a", "b", "c"])
+    assert two.mean[0] == pytest.approx((0.3 / 0.07 + 0.1 / 0.01) / (1 / 0.07 + 1 / 0.01))
+    assert (two.mean[2], two.sd[2]) == pytest.approx((0.3, math.sqrt(0.07)))
+
+
+def test_a_new_programme_is_a_pilot_and_not_punished(config):
+    nothing = {"in_field": math.nan, "in_field_n": 0.0, "earnings": math.nan, "earnings_se": math.nan}
+    nothing |= {"skill_gain": math.nan, "certified": math.nan}
+    scored = score(config, known(dapur_mbg=nothing))
+    place = scored.codes.index("dapur_mbg")
+    assert scored.labels[place] == PILOT
+    assert scored.labels.count(PILOT) == 1
+    assert scored.in_field.mean[place] == pytest.approx(
+        scored.in_field.mean[scored.codes.index("masak")], abs=0.01
+    )
+
+
+def test_nobody_with_alumni_is_an_error(config):
+    with pytest.raises(StudyError, match="no programme has alumni"):
+        score(config, {code: Evidence() for code in CODES})
+
+
+# Doubt
+
+
+def test_draws_are_the_same_to_the_bit_and_quick(config):
+    scored = score(config, known(barista={"in_field": 0.9}, mua={"in_field": 0.4}))
+    begun = time.perf_counter()
+    first = draw(scored)
+    assert time.perf_counter() - begun < 5
+    assert first.ranks.shape == (10_000, 15)
+    assert np.array_equal(first.ranks, draw(scored).ranks)
+    other = score(
+        dataclasses.replace(config, seed=2027), known(barista={"in_field": 0.9}, mua={"in_field": 0.4})
+    )
+    assert not np.array_equal(first.ranks, draw(other).ranks)
+
+
+def test_what_the_draws_say_adds_up(config):
+    drawn = draw(score(config, known()))
+    assert drawn.acceptability.sum(axis=0) == pytest.approx(np.ones(15))
+    assert drawn.acceptability.sum(axis=1) == pytest.approx(np.ones(15))
+    assert drawn.top.sum() == pytest.approx(4)
+    assert drawn.best.sum() == pytest.approx(1)
+    assert drawn.expected.sum() == pytest.approx(120)
+    low, high = drawn.interval
+    assert ((low <= drawn.expected) & (drawn.expected <= high)).all()
+
+
+def test_ranks_by_hand():
+    ranks = ranks_of(np.array([[3.0, 5.0, 4.0], [1.0, 1.0, 2.0]]))
+    assert ranks.tolist() == [[3, 1, 2], [2, 3, 1]]
+
+
+def test_ratings_move_by_one_in_a_tenth_of_the_draws_within_the_scale():
+    ratings = np.array([[0, 3], [1, 2]])
+    moved = misrated(ratings, 0.10, np.random.default_rng(5), 40_000)
+    step = moved - ratings
+    assert set(np.unique(step)) == {-1, 0, 1}
+    assert (moved.min(), moved.max()) == (0, 3)
+    assert (step[:, 1] != 0).mean() == pytest.approx(0.10, abs=0.005)
+    assert (step[:, 0, 0] == 1).mean() == pytest.approx(0.05, abs=0.005)  # from 0 only up
+    assert (misrated(ratings, 0.0, np.random.default_rng(5), 3) == ratings).all()
+
+
+def test_words_follow_the_probability():
+    assert [words(p)[0] for p in (1, 0.901, 0.9, 0.7, 0.699, 0.3, 0.299, 0)] == [
+        "clear",
+        "clear",
+        "likely",
+        "likely",
+        "open",
+        "open",
+        "unlikely",
+        "unlikely",
+    ]
+    assert words(0.901) == ("clear", "jelas")
+
+
+@pytest.mark.slow
+def test_p_top_is_calibrated_when_small_classes_differ_by_ten_points(config):
+    """Truth Beta(14, 6), 17 respondents each, as in the specification's simulation: of 70% four in ten are no good."""
+    rng = np.random.default_rng(11)
+    alone = dataclasses.replace(
+        config,
+        draws=400,
+        weights=dict.fromkeys(CRITERIA, 0.0) | {"in_field": 100.0},
+        anchors={**config.anchors, "in_field": (0.0, 1.0)},
+        candidates=tuple(dataclasses.replace(one, family=one.code) for one in config.candidates[:11]),
+    )
+    said, was = [], []
+    for _ in range(500):
+        truth = rng.beta(14, 6, 11)
+        seen = rng.binomial(17, truth) / 17
+        rates = {
+            one.code: {"in_field": float(rate)} for one, rate in zip(alone.candidates, seen, strict=True)
+        }
+        said.append(draw(score(alone, known(**rates))).top)
+        was.append(ranks_of(truth[None, :])[0] <= 4)
+    probability, true = np.concatenate(said), np.concatenate(was)
+    for low, high in itertools.pairwise((0.0, 0.2, 0.4, 0.6, 0.8, 1.0)):
+        inside = (probability >= low) & (probability < high)
+        assert inside.sum() > 100
+        assert true[inside].mean() == pytest.approx(probability[inside].mean(), abs=0.06), (low, high)
+
+
+# Sensitivity and portfolios
+
+
+def test_leaving_a_criterion_out_and_equal_weights(config):
+    scored = score(config, known(ac={"vacancies": 1000.0, "committed": 1000.0}))
+    assert scored.codes[without(scored, "raw_material")[0]] in ("alsintan", "dapur_mbg", "unggas")
+    by_hand = scored.values.mean(axis=1)
+    assert equal_weights(scored) == order(by_hand, scored.codes)
+    left = scored.weights.copy()
+    left[CRITERIA.index("cost")] = 0
+    assert without(scored, "cost") == order(scored.values @ (left / left.sum()), scored.codes)
+
+
+def test_equal_scores_are_ordered_by_code():
+    assert order(np.array([1.0, 2.0, 2.0]), ["z", "b", "a"]) == [2, 1, 0]
+
+
+def test_break_even_swaps_the_fourth_and_the_fifth(config):
+    scored = score(config, known(barista={"in_field": 0.9}, digimar={"earnings": 0.5}))
+    ranked = order(scored.scores, scored.codes)
+    found = {name: break_even(scored, name) for name in CRITERIA}
+    assert any(weight is not None for weight in found.values())
+    for name, weight in found.items():
+        if weight is None:
+            continue
+        weights = scored.weights.copy()
+        place = CRITERIA.index(name)
+        weights *= (1 - weight / 100) / (1 - weights[place])
+        weights[place] = weight / 100
+        scores = scored.values @ weights
+        assert scores[ranked[3]] == pytest.approx(scores[ranked[4]])
+
+
+def test_portfolios_keep_every_rule_and_are_the_best(config):
+    evidence = known(masak={"women": 0.7}, unggas={"women": 0.7}, mua={"women": 0.98})
+    scored = score(config, evidence)
+    best, second, third = portfolios(scored)
+    assert best.score >= second.score >= third.score
+    rest = {one.code: one for one in config.candidates}
+    for one in (best, second, third):
+        chosen = [rest[code] for code in one.programmes]
+        assert one.cost_idr == sum(c.package_cost_idr for c in chosen) <= config.budget_idr
+        assert any(c.south for c in chosen)
+        assert {"masak", "unggas", "mua"} & set(one.programmes)
+        families = [c.family for c in chosen]
+        assert max(families.count(f) for f in families) <= 2
+        assert one.score + one.lost == pytest.approx(np.sort(scored.scores)[-4:].sum())
+
+
+def test_each_rule_of_a_portfolio_bites(config):
+    scored = score(config, known(mua={"women": 0.98}))
+    rules, first = config.rules, portfolios(scored)[0]
+    assert "mua" in first.programmes  # the only one mostly for women
+    assert first.lost > 0
+    free = dataclasses.replace(config, rules=dataclasses.replace(rules, mostly_women=0, one_family=4))
+    assert "mua" not in portfolios(dataclasses.replace(scored, config=free))[0].programmes
+    assert portfolios(dataclasses.replace(scored, config=free))[0].lost == pytest.approx(0)
+    poor = dataclasses.replace(config, budget_idr=100_000_000)
+    assert portfolios(dataclasses.replace(scored, config=poor)) == []
+
+
+def test_the_files_own_figure_for_women_goes_before_the_registry(tmp_path):
+    path = edited(tmp_path, ('^code = "ac"$', 'code = "ac"\nwomen = 0.9'))
+    scored = score(read_plan(path), known())
+    assert all("ac" in one.programmes for one in portfolios(scored))
+
+
+# One change in the file changes the ranking, as docs/how-to/rank-programmes-2026.md says
+
+
+@pytest.mark.parametrize(
+    ("changes", "winner"),
+    [
+        ([], "unggas"),
+        ([("^in_field = 20", "in_field = 0"), ("^youth = 5", "youth = 25")], "barista"),
+        ([('(code = "unggas"\n(?:.*\n)*?package_cost_idr) = .*', r"\1 = 300_000_000")], "kopi_cokelat"),
+        ([('(code = "unggas"\n(?:.*\n)*?licensed) = true', r"\1 = false")], "kopi_cokelat"),
+        ([('(code = "ac"\n(?:.*\n)*?)priority = .*\nraw_material = .*', r"\1priority = [3, 3]\nraw_material = [3, 3]"),
+          ('(code = "ac"\n(?:.*\n)*?package_cost_idr) = .*', r"\1 = 100_000_000")], "ac"),
+    ],
+)  # fmt: skip
+def test_one_change_in_the_file_changes_who_comes_first(tmp_path, changes, winner):
+    config = read_plan(edited(tmp_path, *changes))
+    scored = score(config, known(barista={"ideas": 0.25}))
+    assert scored.codes[order(scored.scores, scored.codes)[0]] == winner
+
+
+# From the marts and back
+
+
+def world():
+    made = frame()
+    add_tables(made.connection)
+    for _ in range(12):
+        made.person("110", programme="barista", emp_bps="1")
+    idea(made.connection, "a", "Barista", interest="5")
+    idea(made.connection, "b", "Bahasa Korea", sector="ln")
+    employer(made.connection, "e", ("barista",), (("Barista", 6, "1"),), committed=2)
+    for number in range(12):
+        applicant(made.connection, f"K00{number:02}", ap_program="dapur_mbg", ap_sex="2", ap_tg="t1")
+    applicant(made.connection, "K0050", ap_program="alsintan")
+    make_marts(made.connection)
+    rows = [
+        ("S1", "programme", "barista", 0.75, 0.1, 11.0, False),
+        ("S1", "programme", "mua", None, None, None, True),
+        ("E5", "programme", "barista", 0.3, 0.05, 11.0, False),
+        ("K1_d", "programme", "barista", 1.2, 0.05, 11.0, False),
+        ("C2", "programme", "barista", 0.95, None, 12.0, False),
+        ("N1_demand", "wanted_programme", "barista", 0.6, 0.1, 12.0, False),
+        ("N1_demand", "wanted_programme", "mua", None, None, None, True),
+        ("N1_demand", "wanted_programme", "ac", None, None, None, True),
+    ]
+    columns = ["indicator", "group_by", "level", "estimate", "se", "n_eff", "suppressed"]
+    table = pd.DataFrame(rows, columns=columns).reindex(columns=list(storing.ESTIMATE))
+    storing.write(made.connection, "marts.estimate", storing.ESTIMATE, table)
+    return made.connection
+
+
+def test_evidence_is_read_from_estimates_and_marts(config):
+    connection = world()
+    found = read_evidence(connection, CODES)
+    barista, mua = found["barista"], found["mua"]
+    assert (barista.in_field, barista.in_field_n, barista.earnings, barista.earnings_se) == (
+        0.75,
+        11,
+        0.3,
+        0.05,
+    )
+    assert (barista.skill_gain, barista.certified, barista.unmet_need) == (1.2, 0.95, 0.6)
+    assert (barista.vacancies, barista.committed, barista.ideas) == (6, 2, 0.5)
+    assert (barista.women, barista.spread, barista.reach) == (1, 0, "alumni")  # all women of one kecamatan
+    assert (mua.in_field_n, math.isnan(mua.in_field)) == (0, True)  # withheld: not used either
+    assert mua.unmet_need == pytest.approx(0.2)  # 0.4 is left for the two withheld
+    cook, machine = found["dapur_mbg"], found["alsintan"]
+    assert (cook.applications, cook.women, cook.target_group, cook.reach) == (12, 1, 1, "applicants")
+    assert (machine.applications, machine.reach) == (1, "family")  # one application tells nothing
+    connection.close()
+
+
+def test_the_plan_is_stored_whole_and_the_same_twice(config):
+    connection = world()
+    store_plan(connection, make_plan(connection, config))
+    first = {name: connection.table(name).fetchall() for name in TABLES}
+    store_plan(connection, make_plan(connection, config))
+    assert first == {name: connection.table(name).fetchall() for name in TABLES}
+    assert len(first["marts.plan_programme"]) == len(CODES)
+    assert len(first["marts.plan_value"]) == 15 * 10
+    assert len(first["marts.plan_acceptability"]) == 15 * 15
+    failed = connection.execute(
+        "select programme, gates_failed, score from marts.plan_programme where gates_failed <> ''"
+    ).fetchall()
+    assert failed == [("grafis", "G2", None)]
+    [[most]] = connection.execute(
+        "select max(abs(p.score - v.points)) from marts.plan_programme p join "
+        "(select programme, sum(points) as points from marts.plan_value group by 1) v using (programme)"
+    ).fetchall()
+    assert most < 1e-9
+    settings = dict(connection.table("marts.plan_setting").fetchall())
+    assert (settings["seed"], settings["draws"], settings["kappa_priority"]) == ("2026", "10000", "0.524")
+    connection.close()
+
+
+def test_without_estimates_the_command_that_makes_them_is_named(config):
+    made = frame()
+    with pytest.raises(StudyError, match=r"marts\.estimate: the table is missing; .*estimates"):
+        make_plan(made.connection, config)
+    made.connection.close()
