@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tracer_etl.study import Study
     from tracer_etl.warehouse.contract import Warehouse
 
+DATABASE = "TRACER_DATABASE"
+"""Names PostgreSQL in place of the DuckDB file: in the environment only, since a password may stand in it."""
+
 
 def open_warehouse(study: Study) -> Warehouse:
-    """Open the study's warehouse: the file of study.toml.
+    """Open the study's warehouse: the database TRACER_DATABASE names, else the file of study.toml.
 
     Raises:
+        StudyError: TRACER_DATABASE is no PostgreSQL address, or psycopg is not installed.
         WarehouseError: locked, damaged, out of reach or not writable.
     """
+    address = os.environ.get(DATABASE, "")
+    if address:
+        from tracer_etl.warehouse import postgres
+
+        return postgres.Warehouse(address, study.timezone)
     from tracer_etl.warehouse import duckdb
 
     return duckdb.Warehouse(study.warehouse, study.timezone)
 
 
 def has_warehouse(study: Study) -> bool:
-    """Tell whether there is anything to open: nothing before something was loaded."""
-    return study.warehouse.exists()
+    """Tell whether there is anything to open: a server always is, a file only once something was loaded."""
+    return bool(os.environ.get(DATABASE, "")) or study.warehouse.exists()

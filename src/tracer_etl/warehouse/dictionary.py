@@ -189,7 +189,7 @@ class _Reader:
         """Take each column's newest label per language."""
         found: dict[tuple[str, str], dict[str, str]] = {}
         place = {version: position for position, version in enumerate(versions)}
-        rows = self._rows("question", "version, table_name, column_name, language, label", "ALL")
+        rows = self._rows("question", "version, table_name, column_name, language, label", "1, 2, 3, 4, 5")
         for _, table, column, language, label in sorted(rows, key=lambda row: place[row[0]]):
             if wording(label):
                 found.setdefault((table, column), {})[language] = label

@@ -5,19 +5,18 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tracer_etl.errors import WarehouseError
 from tracer_etl.names import literal, quote
 from tracer_etl.warehouse.loading import Loader
 from tracer_etl.warehouse.meta import prepare
-from tracer_etl.warehouse.publishing import STORAGE, new_copy
+from tracer_etl.warehouse.publishing import STORAGE, guarded, new_copy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
-    from tracer_etl.schema import SqlType, Table
+    from tracer_etl.schema import Schema, SqlType
 
 
 class Warehouse(Loader):
@@ -32,7 +31,7 @@ class Warehouse(Loader):
         import duckdb
 
         self.path = path
-        with _guarded(path):
+        with guarded(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self.files = duckdb.connect(
                 str(path), config={"storage_compatibility_version": STORAGE, "memory_limit": "700MB"}
@@ -52,14 +51,14 @@ class Warehouse(Loader):
 
     def __exit__(self, *_: object) -> None:
         """Close the file, which writes its log into it."""
-        with _guarded(self.path):
+        with guarded(self.path):
             self.files.close()
 
     @contextmanager
     def alone(self, purpose: str = "") -> Iterator[DuckDBPyConnection]:
         """Give the connection; nobody else can have opened the file, whatever the purpose."""
         del purpose
-        with _guarded(self.path):
+        with guarded(self.path):
             yield self.files
 
     @contextmanager
@@ -86,7 +85,7 @@ class Warehouse(Loader):
     def _fill(self, target: str, select: str) -> None:
         self.files.execute(f"INSERT INTO {target} {select}")
 
-    def _settle(self, tables: Sequence[Table], bridge: str) -> None:
+    def _settle(self, schema: Schema) -> None:
         """Do nothing: DuckDB finds rows without an index, and comments go to the published copy."""
 
     def publish(self, path: Path) -> None:
@@ -94,7 +93,7 @@ class Warehouse(Loader):
 
         An open writer blocks even readers, and a copy of the file would carry `pii` in its free blocks.
         """
-        with _guarded(path), new_copy(self.files, path) as copy:
+        with guarded(path), new_copy(self.files, path) as copy:
             for area, name in self._publishable():
                 self.files.execute(f"CREATE SCHEMA IF NOT EXISTS {copy}.{area}")
                 source = f"{area}.{quote(name)}"
@@ -105,23 +104,3 @@ class Warehouse(Loader):
             "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = current_database() "
             "AND table_schema IN ('clean', 'marts', 'meta') ORDER BY ALL"
         ).fetchall()
-
-
-@contextmanager
-def _guarded(path: Path) -> Iterator[None]:
-    import duckdb
-
-    try:
-        yield
-    except (
-        duckdb.IOException,
-        duckdb.FatalException,
-        duckdb.OutOfMemoryException,
-        duckdb.SerializationException,
-    ) as error:
-        what = f"cannot be used ({str(error).splitlines()[0]})"
-        remedy = "check rights and free disk space, and that no other loader is running"
-        raise WarehouseError(what, where=str(path), remedy=remedy) from error
-    except OSError as error:
-        what = f"cannot be used ({error.strerror or error})"
-        raise WarehouseError(what, where=str(path), remedy="check rights and free disk space") from error

@@ -15,6 +15,7 @@ from tracer_etl.warehouse.dictionary import known_forms, read_dictionary
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from tracer_etl.warehouse.contract import Connection
     from tracer_etl.warehouse.dictionary import Dataset, Dictionary, Variable
 
 JOINED = "; "
@@ -37,6 +38,13 @@ def add_labels(connection: DuckDBPyConnection, catalog: str) -> None:
             _label_form(connection, read_dictionary(connection, form_id), taken)
     finally:
         connection.execute(f"USE {quote(row[0] if row else 'memory')}")
+
+
+def comment_tables(connection: Connection, form_id: str) -> None:
+    """Comment a form's tables and columns in `clean` in the form's default language, where they are loaded."""
+    dictionary = read_dictionary(connection, form_id)
+    for dataset in dictionary.datasets:
+        _comment(connection, dictionary, dataset, dataset.name, dictionary.default_language, "TABLE")
 
 
 def _tables(connection: DuckDBPyConnection) -> set[str]:
@@ -66,7 +74,7 @@ def _label_form(connection: DuckDBPyConnection, dictionary: Dictionary, taken: s
 
 
 def _comment(
-    connection: DuckDBPyConnection,
+    connection: Connection,
     dictionary: Dictionary,
     dataset: Dataset,
     name: str,

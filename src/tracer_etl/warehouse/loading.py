@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-    from tracer_etl.schema import Schema, SqlType, Table
+    from tracer_etl.schema import Schema, SqlType
     from tracer_etl.study import Reference
     from tracer_etl.warehouse.contract import Batch, Connection
 
@@ -73,7 +73,7 @@ class Loader(ABC):
         """Append the rows that `files` reads."""
 
     @abstractmethod
-    def _settle(self, tables: Sequence[Table], bridge: str) -> None:
+    def _settle(self, schema: Schema) -> None:
         """Do what a form's new tables need once they hold their first rows."""
 
     # -- what is there
@@ -137,7 +137,7 @@ class Loader(ABC):
                 self._fill(flow.target, flow.select)
             self._record(batch)
             if anew:
-                self._settle(schema.tables, schema.bridge)
+                self._settle(schema)
         return self.summary(schema.form_id, changed)
 
     def _renew(self, schema: Schema) -> None:
@@ -274,7 +274,7 @@ _SUMMARIES = {
     "meta.correction": (
         "SELECT c.form_id, c.position, c._submission_id, c.table_name, c._row_id, c.column_name, "
         "CASE WHEN s.state = 'good' AND c.privacy <> 'direct' AND c.fitted THEN c.old END, "
-        "CASE WHEN s.state = 'good' AND c.privacy <> 'direct' THEN c.new END, "
+        "CASE WHEN s.state = 'good' AND c.privacy <> 'direct' AND c.state = 'applied' THEN c.new END, "
         "c.reason, c.who, c.corrected_at, c.state FROM pii._correction c LEFT JOIN meta.submission s "
         "ON s.form_id = c.form_id AND s._submission_id = c._submission_id ORDER BY c.form_id, c.position"
     ),

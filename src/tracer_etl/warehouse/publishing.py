@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tracer_etl.errors import WarehouseError
 from tracer_etl.names import literal
 from tracer_etl.warehouse.labels import add_labels
 
@@ -32,3 +33,28 @@ def new_copy(connection: DuckDBPyConnection, path: Path) -> Iterator[str]:
     finally:
         connection.execute("DETACH published")
     part.replace(path)
+
+
+@contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with a DuckDB file into one line.
+
+    Raises:
+        WarehouseError: locked, damaged, no space or no rights.
+    """
+    import duckdb
+
+    try:
+        yield
+    except (
+        duckdb.IOException,
+        duckdb.FatalException,
+        duckdb.OutOfMemoryException,
+        duckdb.SerializationException,
+    ) as error:
+        what = f"cannot be used ({str(error).splitlines()[0]})"
+        remedy = "check rights and free disk space, and that no other loader is running"
+        raise WarehouseError(what, where=str(path), remedy=remedy) from error
+    except OSError as error:
+        what = f"cannot be used ({error.strerror or error})"
+        raise WarehouseError(what, where=str(path), remedy="check rights and free disk space") from error
