@@ -15,6 +15,7 @@ import pytest
 
 from tracer_etl import __version__, errors
 from tracer_etl.cli import EXIT_CODES, cli
+from tracer_etl.evidence.storing import definitions
 from tracer_etl.lint.registry import FAMILIES, RULES
 from tracer_etl.study import read_study
 
@@ -72,6 +73,21 @@ def lint_page() -> str:
     return "\n".join(parts)
 
 
+def indicators_page() -> str:
+    """Write every indicator with its definition, in both languages, as marts.indicator holds it."""
+    rows = [
+        f"| `{row.indicator}` | {row.name_en} | {row.name_id} | {row.numerator} | {row.denominator} | {row.unit} "
+        f"| {row.kind} |"
+        for row in definitions().itertuples()
+    ]
+    guide = "[how they are estimated](../explanation/estimates.md)"
+    return (
+        f"# Indicators\n\n{GENERATED}\n\nThe {len(rows)} numbers of `marts.estimate`, as `marts.indicator` defines them; "
+        f"{guide}. Shares are 0..1.\n\n| id | name | nama | numerator or formula | denominator | unit | kind |\n"
+        "|---|---|---|---|---|---|---|\n" + "\n".join(rows) + "\n"
+    )
+
+
 def with_layers(page: str) -> str:
     """Put the layers that import-linter enforces into a page."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -84,6 +100,7 @@ ARCHITECTURE = ROOT / "docs/explanation/architecture.md"
 WRITTEN = {
     "docs/reference/cli.md": cli_page,
     "docs/reference/exit-codes.md": exit_codes_page,
+    "docs/reference/indicators.md": indicators_page,
     "docs/reference/lint.md": lint_page,
 }
 

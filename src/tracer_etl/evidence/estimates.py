@@ -310,6 +310,10 @@ def lines(study: Study) -> list[Line]:
     levels = {group: _levels(study.frame, group) for group in OF_PERSONS}
     levels |= {group: _levels(study.enrolments, group) for group in OF_ENROLMENTS}
     levels |= {group: _levels(study.persons.table, group) for group in ("early", "mode")}
+    wanted = pd.concat([study.persons.table["need_1"], study.persons.table["need_2"]]).to_frame(
+        "wanted_programme"
+    )
+    levels["wanted_programme"] = _levels(wanted, "wanted_programme")
     nested: dict[Place, list[Place]] = {}
     found = []
     for fine, coarse in NESTED:
