@@ -449,8 +449,8 @@ def test_the_files_own_figure_for_women_goes_before_the_registry(tmp_path):
     [
         ([], "unggas"),
         ([("^in_field = 20", "in_field = 0"), ("^youth = 5", "youth = 25")], "barista"),
-        ([('(code = "unggas"\n(?:.*\n)*?package_cost_idr) = .*', r"\1 = 300_000_000")], "kopi_cokelat"),
-        ([('(code = "unggas"\n(?:.*\n)*?licensed) = true', r"\1 = false")], "kopi_cokelat"),
+        ([('(code = "unggas"\n(?:.*\n)*?package_cost_idr) = .*', r"\1 = 300_000_000")], "barista"),
+        ([('(code = "unggas"\n(?:.*\n)*?licensed) = true', r"\1 = false")], "barista"),
         ([('(code = "ac"\n(?:.*\n)*?)priority = .*\nraw_material = .*', r"\1priority = [3, 3]\nraw_material = [3, 3]"),
           ('(code = "ac"\n(?:.*\n)*?package_cost_idr) = .*', r"\1 = 100_000_000")], "ac"),
     ],
