@@ -183,6 +183,11 @@ DEFECTS = (
         select_multiple kerja | jobs | Kerja? |
         text                  | what | Apa?   | selected(${jobs}, 'Bertani')
         """, WORK),
+    Defect("relevant names the choice 1 where it is 01", "TL201", ("'1'", "'01'"), """
+        type             | name | label  | relevant
+        select_one hasil | h    | Hasil? |
+        text             | why  | Mengapa? | ${h} = '1'
+        """, "list_name | name | label\nhasil | 01 | Selesai\nhasil | 02 | Menolak\n"),
     Defect("constraint names a choice there is not", "TL201", ("'none'", "'toko'"), """
         type                  | name | label  | constraint | constraint_message
         select_multiple kerja | jobs | Kerja? | not(selected(., 'none') and count-selected(.) > 1) | Tidak keduanya
@@ -200,6 +205,10 @@ DEFECTS = (
     Defect("date compared with a text", "TL202", ("'2020-01-01'", "date('2020-01-01')"), """
         type | name | label | constraint | constraint_message
         date | when | Kapan | . > '2020-01-01' | Sesudah 2020
+        """),
+    Defect("question switched off for good", "TL215", ("false()", "${id} > 5"), """
+        type | name | label | relevant
+        text | job  | Kerja | false()
         """),
     Defect("relevant that never holds", "TL203", ("and ${age} > 60", "and ${age} > 6"), """
         type    | name | label | relevant
@@ -439,6 +448,10 @@ DEFECTS = (
     Defect("integer beyond nine digits", "TL606", ("9999999999", "999999999"), """
         type    | name | label | constraint | constraint_message
         integer | rev  | Omzet | . <= 9999999999 | Sampai 9,9 miliar
+        """),
+    Defect("integer that must have ten digits", "TL205", (". > 1000000000", ". > 100000000"), """
+        type    | name | label | constraint | constraint_message
+        integer | rev  | Omzet | . > 1000000000 | Lebih dari satu miliar
         """),
     Defect("phone number as integer", "TL607", ("integer | phone", "text | phone"), """
         type    | name  | label

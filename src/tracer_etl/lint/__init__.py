@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from tracer_etl.lint.workbook import Cell
 
 # A comparison with a choice that does not exist is why the condition never holds.
-_CAUSES = {"TL203": ("TL201", "TL202"), "TL204": ("TL201", "TL202"), "TL205": ("TL201", "TL202", "TL606")}
+_CAUSES = {"TL203": ("TL201", "TL202"), "TL204": ("TL201", "TL202"), "TL205": ("TL201", "TL202")}
 
 __all__ = ["RULES", "SEVERITIES", "Finding", "Rule", "Severity", "lint_form", "read_survey"]
 

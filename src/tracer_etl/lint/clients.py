@@ -117,12 +117,12 @@ def number_before_answer(survey: Survey) -> Iterator[Hit]:
 
 
 @rule(
-    "TL606", "integer-beyond-nine-digits", "error",
-    why="Collect's integer field takes at most nine digits: the answer cannot be typed.",
+    "TL606", "integer-beyond-nine-digits", "warning",
+    why="Collect's integer field takes at most nine digits: a larger answer cannot be typed.",
     remedy="Use text with appearance numbers (identifiers) or decimal (amounts).",
 )  # fmt: skip
 def integer_beyond_nine_digits(survey: Survey) -> Iterator[Hit]:
-    """Find integers whose constraint wants or allows ten digits or more."""
+    """Find integers whose constraint allows ten digits or more."""
     for item in survey.questions:
         constraint = item.expressions.get("constraint") if item.kind == "integer" else None
         for node in everything(constraint.tree if constraint else None):

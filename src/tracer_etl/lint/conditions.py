@@ -30,7 +30,7 @@ _DATES = ("date", "datetime", "today", "start", "end")
 def no_such_choice(survey: Survey) -> Iterator[Hit]:
     """Find comparisons with a choice the list does not have."""
     for item, _, expression in survey.expressions:
-        for _, left, right in comparisons(expression.tree):
+        for operator, left, right in comparisons(expression.tree):
             target = _target(survey, item, left)
             values = survey.values(target) if target else None
             text = _constant(right)
@@ -38,7 +38,7 @@ def no_such_choice(survey: Survey) -> Iterator[Hit]:
                 target
                 and values is not None
                 and text
-                and not _among(text, values, isinstance(right, Literal))
+                and not _among(text, values, _as_number(operator, right))
             ):
                 yield expression.cell, f"{target.name} has no choice {text!r} (list {target.list_name})"
 
@@ -70,7 +70,9 @@ def wrong_type_of_comparison(survey: Survey) -> Iterator[Hit]:
 def never_relevant(survey: Survey) -> Iterator[Hit]:
     """Find relevants that can never hold by themselves."""
     for item, expression in _with(survey, "relevant"):
-        if expression.tree is not None and never(survey, [expression.tree], item):
+        if expression.tree is None or _switched_off(expression.tree):
+            continue
+        if never(survey, [expression.tree], item):
             yield expression.cell, f"{item.name} can never be shown{_required(item)}"
 
 
@@ -242,6 +244,18 @@ def today_in_constraint(survey: Survey) -> Iterator[Hit]:
                 yield expression.cell, f"the answer must be {right.name}() whenever it is checked"
 
 
+@rule(
+    "TL215", "switched-off", "note",
+    why="The question is never shown, whatever is answered; its column stays empty.",
+    remedy="Fine while trying things out; else delete it, or write the condition that was meant.",
+)  # fmt: skip
+def switched_off(survey: Survey) -> Iterator[Hit]:
+    """Find relevants that are plain false() or 0."""
+    for item, expression in _with(survey, "relevant"):
+        if expression.tree is not None and _switched_off(expression.tree):
+            yield expression.cell, f"{item.name} is switched off"
+
+
 # -- what they share
 
 
@@ -270,15 +284,23 @@ def _constant(node: Node) -> str:
             return ""
 
 
-def _among(text: str, values: tuple[str, ...], literal: bool) -> bool:
-    """Tell whether a choice equals the constant, as texts or as numbers."""
+def _as_number(operator: str, right: Node) -> bool:
+    """Tell whether a comparison is one of numbers: 1 equals the choice 01, and '1' does not."""
+    return operator != "selected" and not (isinstance(right, Literal) and isinstance(right.value, str))
+
+
+def _among(text: str, values: tuple[str, ...], numeric: bool) -> bool:
     if text in values or "${" in text or "%(" in text:  # the loops of old forms write %(name)s
         return True
-    return literal and _is_number(text) and any(_is_number(v) and float(v) == float(text) for v in values)
+    return numeric and _is_number(text) and any(_is_number(v) and float(v) == float(text) for v in values)
 
 
 def _is_number(text: str) -> bool:
     return re.fullmatch(r"\s*-?(\d+(\.\d*)?|\.\d+)\s*", text) is not None
+
+
+def _switched_off(tree: Node) -> bool:
+    return tree in (Call("false", ()), Literal(0.0))
 
 
 def _required(item: Item) -> str:
