@@ -341,6 +341,29 @@ def test_a_listing_that_counts_what_it_does_not_give(tmp_path: Path) -> None:
             world.pull()
 
 
+def test_rows_that_are_counted_and_not_given_are_neither_gone_nor_unchanged(tmp_path: Path) -> None:
+    class Hollow(FakeKobo):
+        hollow = False
+
+        def handle(self, request: Request) -> Reply:
+            reply = super().handle(request)
+            if self.hollow and "$in" in request.param("query") and isinstance(reply.body, bytes):
+                reply.body = json.dumps({**json.loads(reply.body), "results": []}).encode()
+            return reply
+
+    with Hollow() as server:
+        world = World(server, tmp_path)
+        keys = fill(world, 3)
+        world.pull()
+        world.edit(keys[0], 9)
+        server.hollow = True
+        with pytest.raises(Changed, match="1 submissions are counted, none given"):
+            world.pull()
+        server.hollow = False
+        world.pull()
+        assert world.matches()
+
+
 @pytest.mark.parametrize(
     "answer", [b"[]", b'{"count": 1}', b'{"count": "1", "results": []}', b'{"count":1,"results":[{}]}']
 )

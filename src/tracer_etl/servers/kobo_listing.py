@@ -132,7 +132,11 @@ class Listing:
             after = numbers[-1]
 
     def fetch(self, numbers: Iterable[int]) -> Iterator[Row]:
-        """Give the rows with these numbers, as far as they are there."""
+        """Give the rows with these numbers, as far as they are there.
+
+        Raises:
+            Changed: the server counts more than it hands out: what is not given may be there.
+        """
         yield from self._among("_id", list(numbers), ROWS_PER_FETCH)
 
     def fetch_roots(self, roots: Iterable[str]) -> Iterator[Row]:
@@ -171,12 +175,14 @@ class Listing:
     def _among(self, field: str, values: Sequence[Any], chunk: int) -> Iterator[Row]:
         for begin in range(0, len(values), chunk):
             query: dict[str, Row] = {field: {"$in": list(values[begin : begin + chunk])}}
-            count, rows = self._ask(query, chunk + 1)
-            yield from rows
-            while rows and len(rows) < count:  # the server's pages are shorter than the chunk
-                query.setdefault("_id", {})["$gt"] = number_of(rows[-1])
+            while True:
                 count, rows = self._ask(query, chunk + 1)
                 yield from rows
+                if len(rows) >= count:
+                    break
+                if not rows:
+                    raise self._unexpected(f"{count} submissions are counted, none given")
+                query.setdefault("_id", {})["$gt"] = number_of(rows[-1])  # the server's pages are shorter
 
     def _ask(self, query: Row, limit: int, fields: Sequence[str] = ()) -> tuple[int, list[Row]]:
         params = {"sort": '{"_id":1}', "limit": str(min(limit, self.page or limit))}
