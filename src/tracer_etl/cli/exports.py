@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tracer_etl import exports
 from tracer_etl.cli.output import near, print_json, remark, the_study, with_forms, with_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-FORMATS = ("sav", "dta", "parquet", "csv", "xlsx", "geojson", "ddi", "codebook")
 
 
 @click.command("export")
@@ -21,7 +20,7 @@ FORMATS = ("sav", "dta", "parquet", "csv", "xlsx", "geojson", "ddi", "codebook")
     "--format",
     "formats",
     multiple=True,
-    type=click.Choice(FORMATS),
+    type=click.Choice(exports.FORMATS),
     help="Only this; may be repeated. Default: all.",
 )
 @with_forms
@@ -44,10 +43,10 @@ def export(
 
     Only the published copy is read: nothing in the files identifies a person directly.
     """
-    from tracer_etl import exports
-
     wish = exports.Wish(language, labels, for_excel)
-    done = exports.export(the_study().published, folder, formats=formats or FORMATS, forms=forms, wish=wish)
+    done = exports.export(
+        the_study().published, folder, formats=formats or exports.FORMATS, forms=forms, wish=wish
+    )
     remark(done.remarks)
     if as_json:
         print_json(done)
