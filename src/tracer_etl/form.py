@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -36,8 +37,8 @@ def read_form(source: Path, media: Path | None = None) -> Form:
     if source.suffix.lower() == ".xml":
         return compile_xform(source.read_bytes(), media, where=source.name)
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    xform, warnings = _convert(_Workbook(source.name, digest, source))
-    return compile_xform(xform.encode(), media, where=source.name, warnings=warnings)
+    xform, remarks = _convert(_Workbook(source.name, digest, source))
+    return compile_xform(xform.encode(), media, where=source.name, warnings=remarks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,10 @@ def _convert(workbook: _Workbook) -> tuple[str, tuple[str, ...]]:
 
     source = workbook.path
     try:
-        result = convert(source, validate=False, form_name=None)
+        with warnings.catch_warnings():
+            # What openpyxl misses in a workbook (a style, an extension of Excel's) says nothing about the form.
+            warnings.filterwarnings("ignore", category=UserWarning, module=r"openpyxl\.")
+            result = convert(source, validate=False, form_name=None)
     except Exception as error:
         # pyxform lets bare TypeErrors and AttributeErrors out on 31 of 863 real forms.
         raise _form_error(source, error) from error

@@ -99,6 +99,8 @@ class Form:
     lists: Mapping[str, ChoiceList]
     xform: str
     warnings: tuple[str, ...] = ()
+    constants: frozenset[tuple[str, str]] = frozenset()
+    """What the form itself writes into attributes of its nodes: (path/@name, value)."""
 
     @cached_property
     def repeats(self) -> tuple[NodePath, ...]:

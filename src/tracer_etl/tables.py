@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tracer_etl.casts import cast
 from tracer_etl.errors import LandingError
 from tracer_etl.names import literal, quote
-from tracer_etl.schema import BRIDGE_COLUMNS, GEOPOINT_PARTS, TOKENS, Column, Schema, Table
+from tracer_etl.projection import BLANK, Projection, pointer
+from tracer_etl.schema import BRIDGE_COLUMNS, GEOPOINT_PARTS, TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from tracer_etl.landing import Segment
     from tracer_etl.questions import NodePath
+    from tracer_etl.schema import Column, Schema, Table
 
 MEMORY_LIMIT = "700MB"
 """DuckDB spills to disk beyond it, so that a million submissions need no more memory than a thousand."""
@@ -70,6 +73,7 @@ class _Builder:
         self, connection: DuckDBPyConnection, segments: Sequence[Segment], schema: Schema, folder: Path
     ) -> None:
         self.connection, self.segments, self.schema, self.folder = connection, segments, schema, folder
+        self.nodes = Projection(schema.paths)
 
     def run(self) -> Built:
         self._read()
@@ -120,7 +124,7 @@ class _Builder:
             "version": "VARCHAR", "submitted": "VARCHAR", "review": "VARCHAR", "error": "VARCHAR",
             "extra": "STRUCT(path VARCHAR, value VARCHAR)[]",
             "attachments": "STRUCT(name VARCHAR, sha256 VARCHAR, bytes BIGINT, present BOOLEAN)[]",
-            "data": _struct(set(self.schema.paths)),
+            "data": self.nodes.declared,
         }  # fmt: skip
 
     # -- tables
@@ -129,10 +133,7 @@ class _Builder:
         """Write one table; give the query of its type problems."""
         rows = self._root_rows() if not table.parent else self._child_rows(table)
         raw = f"raw_{table.name}"
-        texts = {
-            column.paths: _text(column, "data" if not table.parent else "item", len(table.path))
-            for column in table.columns
-        }
+        texts = {column.paths: self._text(column, table) for column in table.columns}
         index = {paths: f"t{i}" for i, paths in enumerate(texts)}
         selected = ", ".join(f"{sql} AS {index[paths]}" for paths, sql in texts.items())
         self.connection.execute(
@@ -142,7 +143,7 @@ class _Builder:
         )
         if table.parent:
             self._note_positions(table)
-        typed = [f"{_cast(column, index[column.paths])} AS {quote(column.name)}" for column in table.columns]
+        typed = [f"{cast(column, index[column.paths])} AS {quote(column.name)}" for column in table.columns]
         keys = ", ".join(quote(name) for name in table.keys)
         order = "_landed" if not table.parent else "_submission_id, _row_id"
         self._write(
@@ -166,12 +167,19 @@ class _Builder:
             if not parent.parent
             else "_submission_id, _row_id AS parent_row"
         )
-        inside = _reach("data" if not parent.parent else "item", table.path[len(parent.path) :], leaf=False)
+        inside = self.nodes.instances(_base(parent), parent.path, table.path)
+        # With its groups, since two repeats of one name in two groups share their parent.
+        step = literal(f"/{'/'.join(table.path[len(parent.path) :])}[")
         return (
-            f"SELECT _submission_id, parent_row || '/{table.path[-1]}[' || _position || ']' AS _row_id, "
+            f"SELECT _submission_id, parent_row || {step} || _position || ']' AS _row_id, "
             f"parent_row AS _parent_row_id, _position, item FROM (SELECT {owner}, "
             f"unnest({inside}) AS item, generate_subscripts({inside}, 1) AS _position FROM {source})"
-        ).replace("'/" + table.path[-1], "'/" + table.path[-1].replace("'", "''"))
+        )
+
+    def _text(self, column: Column, table: Table) -> str:
+        """Read a question's text from wherever its versions keep it."""
+        reached = [self.nodes.text(_base(table), table.path, path) for path in column.paths]
+        return f"coalesce({', '.join(reached)})" if len(reached) > 1 else reached[0]
 
     def _note_positions(self, table: Table) -> None:
         """Keep the instances as they were read, for the repeats inside them."""
@@ -184,7 +192,7 @@ class _Builder:
         typed = [c for c in table.columns if c.sql_type != "VARCHAR" and c.part in ("", GEOPOINT_PARTS[0])]
         if not typed:
             return ""
-        bad = {c: f"({index[c.paths]} IS NOT NULL AND {_cast(c, index[c.paths])} IS NULL)" for c in typed}
+        bad = {c: f"({index[c.paths]} IS NOT NULL AND {cast(c, index[c.paths])} IS NULL)" for c in typed}
         row_id = "_row_id" if table.parent else "_submission_id"
         found = ", ".join(
             f"CASE WHEN {test} THEN {{'path': {literal('/'.join(c.paths[0]))}, 'value': {index[c.paths]}}} END"
@@ -227,10 +235,43 @@ class _Builder:
             f"WHERE coalesce(error, '') = '' AND coalesce(version, '') NOT IN ({versions})"
         )
         known = ", ".join(literal("/".join(path)) for path in self.schema.paths)
+        constants = {constant for form in self.schema.forms for constant in form.constants}
+        stated = [f"({literal(path)}, {literal(value)})" for path, value in sorted(constants)]
+        constant = f"AND (e.path, e.value) NOT IN ({', '.join(stated)})" if stated else ""
         yield (
             f"{head}, e.path AS path, e.value AS value, CASE WHEN e.path IN ({known}) THEN 'duplicate_element' "
-            "ELSE 'unknown_field' END AS reason FROM (SELECT key, unnest(extra) AS e FROM landed)"
+            f"ELSE 'unknown_field' END AS reason FROM (SELECT key, unnest(extra) AS e FROM landed) "
+            f"WHERE trim(e.value, {BLANK}) <> '' {constant}"
         )
+        yield from self._doubled_groups()
+
+    def _doubled_groups(self) -> Iterator[str]:
+        """Look for a group that came more than once: only a repeat may."""
+        repeats = {path for form in self.schema.forms for path in form.repeats}
+        groups = {path[:length] for path in self.schema.paths for length in range(1, len(path))} - repeats
+        for table in self.schema.tables:
+            inside = sorted(group for group in groups if self._table_of(group, repeats) == table.path)
+            lists = [self.nodes.instances(_base(table), table.path, group) for group in inside]
+            if not lists:
+                continue
+            found = ", ".join(
+                f"CASE WHEN len({listed}) > 1 THEN {{'path': {literal('/'.join(group))}, "
+                f"'value': CAST(to_json({listed}[2:]) AS VARCHAR)}} END"
+                for group, listed in zip(inside, lists, strict=True)
+            )
+            source = "landed" if not table.parent else f"({self._child_rows(table)})"
+            more = " OR ".join(f"len({listed}) > 1" for listed in lists)
+            key = "key" if not table.parent else "_submission_id"
+            yield (
+                f"SELECT _submission_id, {literal(table.name)} AS table_name, _row_id, g.path AS path, g.value AS value, "
+                f"'duplicate_element' AS reason FROM (SELECT {key} AS _submission_id, "
+                f"{key if not table.parent else '_row_id'} AS _row_id, unnest([{found}]) AS g FROM {source} WHERE {more}) "
+                "WHERE g IS NOT NULL"
+            )
+
+    @staticmethod
+    def _table_of(group: NodePath, repeats: set[NodePath]) -> NodePath:
+        return max((path for path in repeats if group[: len(path)] == path), key=len, default=())
 
     def _unknown_fields(self) -> Iterator[str]:
         """Look for answers no version of the form has, only in segments whose manifest names such a path."""
@@ -241,17 +282,20 @@ class _Builder:
 
     def _unknown_field(self, segment: Segment, path: str) -> str:
         steps = path.split("/")
-        keys = [f"{step}/" for step in steps[:-1]]
-        pointer = "$" + "".join(f".{_json_key(key)}[*]" for key in keys) + f".{_json_key(steps[-1])}"
-        values = f"json_extract_string(data, {literal(pointer)})"
-        listed = values if keys else f"[{values}]"
+        values = f"json_extract_string(data, {literal(pointer(steps, every=True))})"
+        listed = values if len(steps) > 1 else f"[{values}]"
         return (
             f"SELECT key AS _submission_id, {literal(self.schema.root.name)} AS table_name, key AS _row_id, "
             f"{literal(path)} AS path, value, 'unknown_field' AS reason FROM (SELECT j.key, j.landed, "
             f"unnest({listed}) AS value FROM read_json({literal(str(segment.file))}, format='newline_delimited', "
             "compression='zstd', columns={key: 'VARCHAR', landed: 'BIGINT', data: 'JSON'}, "
-            "maximum_object_size=67108864) j SEMI JOIN landed USING (key, landed)) WHERE trim(value) <> ''"
+            f"maximum_object_size=67108864) j SEMI JOIN landed USING (key, landed)) WHERE trim(value, {BLANK}) <> ''"
         )
+
+
+def _base(table: Table) -> str:
+    """Name what holds the nodes of a row of the table."""
+    return "item" if table.parent else "data"
 
 
 _ATTACHMENTS = (
@@ -259,70 +303,3 @@ _ATTACHMENTS = (
     "FROM (SELECT key, unnest(attachments) AS a FROM landed) ORDER BY ALL"
 )
 _TOMBSTONES = "SELECT key AS _submission_id, landed AS _landed, deleted AS deleted_at FROM newest WHERE deleted IS NOT NULL"
-
-
-def _json_key(key: str) -> str:
-    return '"' + key.replace('"', '\\"') + '"'
-
-
-def _struct(paths: set[NodePath]) -> str:
-    """Declare the projection: a node with children is a list of structs under its name + "/"."""
-    leaves = sorted({path[0] for path in paths if len(path) == 1})
-    groups = sorted({path[0] for path in paths if len(path) > 1})
-    parts = [f"{quote(leaf)} VARCHAR" for leaf in leaves]
-    for group in groups:
-        inner = _struct({path[1:] for path in paths if len(path) > 1 and path[0] == group})
-        parts.append(f"{quote(group + '/')} {inner}[]")
-    return f"STRUCT({', '.join(parts)})"
-
-
-def _reach(base: str, steps: Sequence[str], *, leaf: bool) -> str:
-    """Write the way from a row's struct to a node: through the first instance of every group."""
-    sql = base
-    for position, step in enumerate(steps):
-        if position == len(steps) - 1:
-            return f"{sql}.{quote(step if leaf else step + '/')}"
-        sql = f"{sql}.{quote(step + '/')}[1]"
-    return sql
-
-
-def _text(column: Column, base: str, depth: int) -> str:
-    """Read a question's text from wherever its versions keep it; blank is NULL."""
-    reached = [f"nullif(trim({_reach(base, path[depth:], leaf=True)}), '')" for path in column.paths]
-    return f"coalesce({', '.join(reached)})" if len(reached) > 1 else reached[0]
-
-
-def _cast(column: Column, text: str) -> str:
-    """Cast a text; NULL where it does not fit."""
-    if column.part:
-        number = GEOPOINT_PARTS.index(column.part) + 1
-        parts = f"string_split_regex({text}, '\\s+')"
-        whole = f"regexp_full_match({text}, '-?[0-9.]+(\\s+-?[0-9.]+){{1,3}}')"
-        return f"CASE WHEN {whole} THEN TRY_CAST({parts}[{number}] AS DOUBLE) END"
-    match column.sql_type:
-        case "BIGINT":
-            # A bare cast would round 7.5 to 8; a whole number survives the way back to text.
-            cast = f"TRY_CAST({text} AS BIGINT)"
-            whole = f"regexp_full_match({text}, '[+-]?[0-9]+(\\.0+)?')"
-            return f"CASE WHEN CAST({cast} AS VARCHAR) = {text} THEN {cast} WHEN {whole} THEN {cast} END"
-        case "DOUBLE":
-            number_text = "[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)([eE][+-]?[0-9]+)?"
-            return f"CASE WHEN regexp_full_match({text}, '{number_text}') THEN TRY_CAST({text} AS DOUBLE) END"
-        case "DATE":
-            return (
-                f"CASE WHEN CAST(TRY_CAST({text} AS DATE) AS VARCHAR) = {text} THEN TRY_CAST({text} AS DATE) "
-                f"WHEN regexp_full_match({text}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T.*') "
-                f"THEN TRY_CAST(substr({text}, 1, 10) AS DATE) END"
-            )
-        case "TIME":
-            clock = f"regexp_full_match({text}, '[0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\\.[0-9]+)?)?(Z|[+-][0-9:]+)?')"
-            return (
-                f"CASE WHEN {clock} THEN TRY_CAST(regexp_replace({text}, '(Z|[+-][0-9:]+)$', '') AS TIME) END"
-            )
-        case "TIMESTAMPTZ":
-            moment = f"regexp_full_match({text}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ].*)?')"
-            return f"CASE WHEN {moment} THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
-        case "BOOLEAN":
-            return f"CASE lower({text}) WHEN 'true' THEN true WHEN '1' THEN true WHEN 'false' THEN false WHEN '0' THEN false END"
-        case "VARCHAR":
-            return text

@@ -108,6 +108,11 @@ class _Compiler:
             lists=self.lists,
             xform=xform,
             warnings=warnings,
+            constants=frozenset(
+                (f"{'/'.join(path)}/@{str(name).rpartition('}')[2]}", str(value))
+                for path, element in self._nodes(self.root, ())
+                for name, value in element.attrib.items()
+            ),
         )
 
     # -- the document
