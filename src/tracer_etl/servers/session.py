@@ -66,7 +66,8 @@ class Session:
         """Check the address; nothing is called yet."""
         split = urlsplit(base)
         if split.scheme not in ("http", "https") or not split.hostname:
-            raise StudyError(f"{base!r} is no address", where="server URL", remedy="write https://host")
+            shown = base.rpartition("@")[2]  # a password may stand before it
+            raise StudyError(f"{shown!r} is no address", where="server URL", remedy="write https://host")
         if split.scheme == "http" and split.hostname not in _LOOPBACK:
             what = "http would send the password unencrypted"
             raise StudyError(what, where=f"server URL {split.hostname}", remedy="write https://")
