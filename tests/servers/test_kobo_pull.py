@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +11,11 @@ import pytest
 
 from kobo_world import QUICK, World, bare
 from makers import Nothing
+from tracer_etl.errors import Refused
 from tracer_etl.servers import Options, kobo
 from tracer_etl.servers.folder import FolderSource
 from tracer_etl.testing import FakeKobo
+from tracer_etl.testing.loopback import Loopback, Reply, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,3 +103,25 @@ def test_interviews_of_a_real_client_read_as_their_xml_does(name: str) -> None:
         assert bare(dict(got[key].data)) == bare(dict(one.data))
         files = {file.name for file in got[key].attachments if file.present}
         assert files == {file.name for file in one.attachments}
+
+
+@pytest.mark.parametrize("answer", [{"welcome": "here"}, [], {"token": None}])
+def test_a_login_that_gives_no_token_is_another_server(answer: object) -> None:
+    class Other(Loopback):
+        def handle(self, request: Request) -> Reply:
+            return Reply.of_json(answer)
+
+    login = {"user": "me", "password": "geheim"}
+    with Other() as server, pytest.raises(Refused, match=r"gave no token; is this address KoboToolbox's\?"):
+        kobo.connect({"url": server.url, **login}, Options(), QUICK)
+
+
+def test_a_clock_of_the_server_that_once_was_ahead_ends_no_sweeps(world: World) -> None:
+    world.submit(1)
+    world.pull()
+    landing = world.landing
+    landing.manifest["cursor"]["swept_at"] = "2099-01-01T00:00:00+00:00"
+    (landing.folder / "manifest.json").write_text(json.dumps(landing.manifest), encoding="utf-8")
+    before = len(world.server.requests)
+    world.pull()
+    assert any(request.param("fields") for request in world.server.requests[before:])

@@ -58,8 +58,12 @@ class _Login:
 
     def _fetched(self) -> str:
         basic = {"Authorization": f"Basic {self._basic}"}
-        given = Session(self._url, lambda _: basic, self._patience).json("/token/", {"format": "json"})
-        return str(given["token"])
+        session = Session(self._url, lambda _: basic, self._patience)
+        match session.json("/token/", {"format": "json"}):
+            case {"token": str(token)}:
+                return token
+        remedy = "is this address KoboToolbox's?"
+        raise Refused("the login gave no token", where=session.host, remedy=remedy)
 
 
 class KoboSource:

@@ -202,7 +202,7 @@ class KoboPull:
             self.sweep
             or not self._standing.sees_history
             or "history" not in before
-            or hours_between(self._swept_at, now) >= self.options.sweep_hours
+            or not 0 <= hours_between(self._swept_at, now) < self.options.sweep_hours
             or (self.options.media and not before.get("media"))
             or (self.files.key is not None and not before.get("key"))
         )
