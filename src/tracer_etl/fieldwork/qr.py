@@ -6,7 +6,7 @@ import base64
 import io
 import json
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Badge:
     server: str
     project: str
     forms: tuple[str, ...]
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(repr=False)
     account: str = ""
     asks_password: bool = False
 
