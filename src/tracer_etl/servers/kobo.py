@@ -62,8 +62,9 @@ class _Login:
         match session.json("/token/", {"format": "json"}):
             case {"token": str(token)}:
                 return token
-        remedy = "is this address KoboToolbox's?"
-        raise Refused("the login gave no token", where=session.host, remedy=remedy)
+            case _:
+                remedy = "is this address KoboToolbox's?"
+                raise Refused("the login gave no token", where=session.host, remedy=remedy)
 
 
 class KoboSource:
