@@ -16,6 +16,7 @@ from tracer_etl.cli import cli
 from tracer_etl.collect import validate_xform
 from tracer_etl.lint import RULES, SEVERITIES, lint_form, read_survey
 from tracer_etl.lint.registry import FAMILIES
+from tracer_etl.lint.walk import walk_form
 
 if TYPE_CHECKING:
     from tracer_etl.lint import Finding
@@ -81,6 +82,13 @@ def test_rows_are_those_a_spreadsheet_shows(tmp_path):
     book.save(tmp_path / "uji.xlsx")
     [one] = [one for one in lint_form(tmp_path / "uji.xlsx") if one.rule.id == "TL102"]
     assert (one.row, one.column) == (4, 4)
+
+
+def test_a_csv_workbook_is_read_like_the_others(tmp_path):
+    table = "survey,,,\n,type,name,label\n,note,hai,Halo\n,text,select,Pilih\nsettings,,,\n,form_id,version,\n,uji,1,\n"
+    (tmp_path / "uji.csv").write_text(table, encoding="utf-8")
+    [one] = [one for one in lint_form(tmp_path / "uji.csv") if one.rule.id == "TL401"]
+    assert (one.sheet, one.row, one.header) == ("survey", 3, "name")
 
 
 def test_a_form_that_does_not_compile_is_still_looked_at(tmp_path):
@@ -213,6 +221,23 @@ def test_a_walk_through_a_sound_form_finds_nothing():
     assert rules(findings, "error", "warning") == set()
 
 
+@pytest.mark.java
+def test_a_form_that_never_ends_is_stopped(tmp_path):
+    path = tmp_path / "uji.md"
+    path.write_text(ENDLESS, encoding="utf-8")
+    started = time.monotonic()
+    walked = walk_form(read_survey(path), seconds=2, grace=6)
+    assert "did not come to an end" in walked.crash or "engine stopped" in walked.crash
+    assert time.monotonic() - started < 60
+
+
+ENDLESS = """
+| survey |
+| | type         | name | label | repeat_count |
+| | begin_repeat | r    | R     | 900000000 |
+| | integer      | n    | N     | |
+| | end_repeat   |      |       | |
+"""
 DEAD_END = """
 | survey |
 | | type    | name | label | required | constraint | constraint_message |

@@ -51,7 +51,7 @@ def sarif(found: Mapping[str, Sequence[Finding]], version: str) -> dict[str, Any
         "rules": [_rule(number) for number in sorted(RULES)],
     }
     results = [_result(path, one, order) for path, findings in found.items() for one in findings]
-    artifacts = [{"location": {"uri": quote(path)}} for path in found]
+    artifacts = [{"location": {"uri": _uri(path)}} for path in found]
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
@@ -59,6 +59,15 @@ def sarif(found: Mapping[str, Sequence[Finding]], version: str) -> dict[str, Any
         "results": results,
     }
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def _uri(path: str) -> str:
+    """Write a path as the standard wants it: relative, or with its scheme.
+
+    >>> _uri("forms/dua form.xlsx"), _uri("/tmp/a.xlsx")
+    ('forms/dua%20form.xlsx', 'file:///tmp/a.xlsx')
+    """
+    return f"file://{quote(path)}" if path.startswith("/") else quote(path)
 
 
 def _rule(number: str) -> dict[str, Any]:
@@ -76,7 +85,7 @@ def _rule(number: str) -> dict[str, Any]:
 
 
 def _result(path: str, one: Finding, order: Mapping[str, int]) -> dict[str, Any]:
-    physical: dict[str, Any] = {"artifactLocation": {"uri": quote(path)}}
+    physical: dict[str, Any] = {"artifactLocation": {"uri": _uri(path)}}
     if one.row:
         physical["region"] = {"startLine": one.row, "startColumn": one.column or 1}
     location: dict[str, Any] = {"physicalLocation": physical}

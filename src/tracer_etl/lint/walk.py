@@ -53,8 +53,8 @@ class Walked:
     offered: dict[str, set[str]] = field(default_factory=dict)
 
 
-def walk_form(survey: Survey, seconds: float = SECONDS, walks: int = WALKS) -> Walked:
-    """Walk through a compiled form as often as the time allows.
+def walk_form(survey: Survey, seconds: float = SECONDS, walks: int = WALKS, grace: float = _GRACE) -> Walked:
+    """Walk through a compiled form as often as `seconds` allow; a walk that hangs is ended `grace` later.
 
     Raises:
         StudyError: there is no Java or no JPype.
@@ -66,9 +66,9 @@ def walk_form(survey: Survey, seconds: float = SECONDS, walks: int = WALKS) -> W
     process = context.Process(target=_run, args=(survey, seconds, walks, results), daemon=True)
     process.start()
     try:
-        result = results.get(timeout=seconds + _GRACE)
+        result = results.get(timeout=seconds + grace)
     except queue.Empty:
-        return Walked(crash=f"a walk did not come to an end within {seconds + _GRACE:.0f} seconds")
+        return Walked(crash=f"a walk did not come to an end within {seconds + grace:.0f} seconds")
     finally:
         process.kill()
         process.join()

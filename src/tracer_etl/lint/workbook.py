@@ -118,6 +118,8 @@ def read_workbook(path: Path) -> Workbook:
     if reader is None:
         remedy = "give an XLSForm: .xlsx, .xls, .csv or .md"
         raise FormError("lint reads workbooks", where=path.name, remedy=remedy)
+    if not path.is_file():
+        raise FormError("there is no such form", where=str(path), remedy="check the path")
     try:
         sheets = [_sheet(title, rows) for title, rows in reader(path)]
     except (OSError, BadZipFile, ParseError, KeyError, ValueError, csv.Error) as error:
