@@ -398,15 +398,26 @@ def test_ddi_describes_every_table_column_and_code(folder: Path, copy: Path) -> 
     assert work.xpath("d:sumStat/text()", namespaces=DDI) == ["2", "1"]
 
 
-ORDER = "labl qstn valrng universe sumStat catgry varFormat notes".split()
-"""Children of `var` in the order of the schema of DDI-Codebook 2.5."""
+ORDER = {
+    "codeBook": "docDscr stdyDscr fileDscr dataDscr",
+    "citation": "titlStmt prodStmt verStmt",
+    "titlStmt": "titl IDNo",
+    "fileTxt": "fileName fileCont dimensns",
+    "dimensns": "caseQnty varQnty",
+    "var": "labl qstn valrng universe sumStat catgry varFormat notes",
+    "catgry": "catValu labl catStat",
+}
+"""Children in the order of the schema of DDI-Codebook 2.5, of those we write."""
 
 
 def test_ddi_keeps_the_order_the_schema_asks_for(folder: Path) -> None:
     root = etree.parse(folder / "ddi" / "visit.xml").getroot()
-    for variable in root.iterfind(".//d:var", DDI):
-        places = [ORDER.index(etree.QName(child).localname) for child in variable]
-        assert places == sorted(places)
+    for parent, order in ORDER.items():
+        found = list(root.iter(f"{{ddi:codebook:2_5}}{parent}"))
+        assert found
+        for element in found:
+            places = [order.split().index(etree.QName(child).localname) for child in element]
+            assert places == sorted(places)
 
 
 def test_the_codebook_page_is_offline_and_in_every_language(folder: Path) -> None:

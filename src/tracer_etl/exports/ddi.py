@@ -117,7 +117,8 @@ class _Writer:
     def _format(self, element: _Element, variable: Variable) -> None:
         kind = "numeric" if variable.sql_type in _NUMERIC else "character"
         category = {"category": _CATEGORY[variable.sql_type]} if variable.sql_type in _CATEGORY else {}
-        self.add(element, "varFormat", type=kind, schema="other", formatname=variable.sql_type, **category)
+        name = {"schema": "other", "otherSchema": "SQL", "formatname": variable.sql_type}
+        self.add(element, "varFormat", type=kind, **name, **category)
 
 
 def _interval(variable: Variable) -> str:
