@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracer_etl import __version__
+from tracer_etl.corrections.log import corrections_of, digest, read_corrections
+from tracer_etl.corrections.replay import replay
+from tracer_etl.corrections.standing import Standing, note_unlanded, remarks, standings
 from tracer_etl.errors import StudyError
 from tracer_etl.landing import Landed as Pulled
 from tracer_etl.landing import Landing, Segment
+from tracer_etl.quarantine import settling
+from tracer_etl.quarantine.decisions import read_decisions
 from tracer_etl.records import EntitySource, silent
 from tracer_etl.servers import connecting
 from tracer_etl.shelf import write_atomically
@@ -122,17 +127,24 @@ def _pull_list(source: Source, reference: Reference) -> Pulled:
 
 
 def build(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -> list[Built]:
-    """Type every landed segment the warehouse has not, or made by another recipe."""
+    """Type every landed segment the warehouse has not, or made by another recipe, and replay the corrections.
+
+    Raises:
+        StudyError: the log of corrections is malformed, or contradicts the form.
+    """
     from tracer_etl import tables
 
-    built = []
+    built, log = [], read_corrections(study)
     for form in study.chosen(forms):
         schema, recipe, pending = _pending(study, form)
+        corrections = corrections_of(log, schema)
         shutil.rmtree(study.staging / form.form_id, ignore_errors=True)
         done = [tables.Built(form.form_id, study.staging, 0, 0)]
         for segments in progress(_batches(pending), f"build {form.form_id}"):
             folder = study.staging / form.form_id / segments[0].name
-            done.append(tables.build(segments, schema, folder, study.timezone))
+            made = tables.build(segments, schema, folder, study.timezone)
+            corrected = replay(folder, schema, corrections, study.timezone)
+            done.append(replace(made, problems=corrected.problems) if corrected else made)
             content = json.dumps({"recipe": recipe, "segments": [_identity(s) for s in segments]})
             write_atomically(folder / "batch.json", content.encode())
         built.append(Built(form.form_id, sum(b.submissions for b in done), sum(b.problems for b in done)))
@@ -153,8 +165,8 @@ def check(study: Study, forms: Sequence[str] = (), progress: Progress = silent) 
 
 
 def load(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -> list[Loaded]:
-    """Load every checked batch, each in one transaction, and the reference tables."""
-    loaded = []
+    """Load every checked batch and what people decided on it, each in one transaction, and the reference tables."""
+    loaded, decided, log = [], read_decisions(study), read_corrections(study)
     with open_warehouse(study) as warehouse:
         for reference in study.references:
             warehouse.load_reference(reference, _digest([reference.file], str(reference.direct)))
@@ -162,6 +174,8 @@ def load(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -
             changed = 0
             for schema, folder in progress(_staged(study, form), f"load {form.form_id}"):
                 changed += warehouse.load(_batch(schema, folder)).changed
+            changed += settling.settle(warehouse, form.form_id, decided)
+            note_unlanded(warehouse, form.form_id, log)
             shutil.rmtree(study.staging / form.form_id, ignore_errors=True)
             warehouse.record_pulls(form.form_id, Landing(study.landing, form.form_id).proofs)
             loaded.append(warehouse.summary(form.form_id, changed))
@@ -215,8 +229,29 @@ def refresh(
         publish(study)
         page = report(study)
         write_atomically(_mark(study), wanted.encode())
-    remarks = tuple(remark for one in pulled for remark in one.remarks)
-    return Run(tuple(loaded), remarks, page, study.published, changed)
+    said = tuple(remark for one in pulled for remark in one.remarks)
+    return Run(tuple(loaded), (*said, *_logs(study)), page, study.published, changed)
+
+
+def corrected(study: Study) -> list[Standing]:
+    """Check the log of corrections against the forms; tell what became of each line in the last run.
+
+    Raises:
+        StudyError: a line is malformed, or contradicts its form.
+    """
+    log = read_corrections(study)
+    for form in study.forms:
+        if any(line.fields["form"] == form.form_id for line in log):
+            corrections_of(log, schema_of(study, form))
+    with open_warehouse(study) as warehouse:
+        return standings(warehouse.connection, log)
+
+
+def _logs(study: Study) -> list[str]:
+    """Say which lines of the logs of corrections and decisions no longer count."""
+    with open_warehouse(study) as warehouse:
+        corrected = remarks(warehouse.connection, study.corrections.name)
+        return [*corrected, *settling.remarks(warehouse.connection, study.decisions.name)]
 
 
 def status(study: Study) -> list[Status]:
@@ -261,8 +296,9 @@ def _recipe(study: Study, schema: Schema) -> str:
     """Digest what turns landed submissions into rows and verdicts."""
     files = [study.expectations / f"{table.name}.yaml" for table in schema.tables]
     xforms = hashlib.sha256("".join(form.xform for form in schema.forms).encode()).hexdigest()
+    log = digest(read_corrections(study), schema.form_id)
     lists = [study.media / choices.file for choices in schema.newest.lists.values() if choices.file]
-    return _digest([*files, *lists], f"{__version__} {schema.fingerprint} {xforms} {study.timezone}")
+    return _digest([*files, *lists], f"{__version__} {schema.fingerprint} {xforms} {study.timezone} {log}")
 
 
 def _digest(files: Sequence[Path], more: str) -> str:

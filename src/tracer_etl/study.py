@@ -124,6 +124,8 @@ class Study:
     case_lists: tuple[CaseList, ...] = ()
     crews: tuple[Crew, ...] = ()
     cases: Path = Path("var/cases")
+    decisions: Path = Path("decisions.csv")
+    corrections: Path = Path("corrections.csv")
 
     def chosen(self, forms: Sequence[str] = ()) -> tuple[StudyForm, ...]:
         """Pick forms by id; none named means all.
@@ -245,6 +247,8 @@ def _study(document: Mapping[str, Any], root: Path) -> Study:
         case_lists=tuple(_case_list(table, root) for table in document.get("case_list", ())),
         crews=tuple(_crew(table, root) for table in document.get("phones", ())),
         cases=root / storage.get("cases", "var/cases"),
+        decisions=root / study.get("decisions", "decisions.csv"),
+        corrections=root / study.get("corrections", "corrections.csv"),
     )
 
 

@@ -33,6 +33,8 @@ _PROBLEMS = """
     ('unreadable', 'critical', 'Kiriman tidak dapat dibaca.', 'The submission cannot be read.'),
     ('unknown_version', 'warning', 'Versi formulir tidak dikenal.', 'The form version is not known.'),
     ('duplicate_element', 'warning', 'Satu pertanyaan dijawab dua kali.', 'One question is answered twice.'),
+    ('correction_stale', 'warning', 'Koreksi tidak cocok lagi dengan jawabannya.',
+     'A correction no longer matches the answer.'),
     ('unknown_field', 'info', 'Ada isian yang tidak ada di versi formulir mana pun.',
      'A field is in no version of the form.')
 """

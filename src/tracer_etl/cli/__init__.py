@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from tracer_etl import __version__, errors
-from tracer_etl.cli import exports, field, forms, lint, publishing, review, stages
+from tracer_etl.cli import corrections, exports, field, forms, lint, publishing, quarantine, review, stages
 
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended: 128 + SIGINT."""
@@ -88,5 +88,13 @@ def cli(context: click.Context, study_file: Path, verbose: bool) -> None:
 forms.forms.add_command(publishing.publish)
 forms.forms.add_command(lint.forms_lint)
 forms.forms.add_command(lint.forms_diff)
-for _command in (*stages.COMMANDS, exports.export, forms.forms, field.field, review.review):
+for _command in (
+    *stages.COMMANDS,
+    exports.export,
+    forms.forms,
+    field.field,
+    review.review,
+    quarantine.quarantine,
+    corrections.corrections,
+):
     cli.add_command(_command)
