@@ -185,6 +185,23 @@ def test_names_spss_forbids_are_changed_and_listed(folder: Path) -> None:
     assert set(frame.columns) == {name for (file, _, _), name in listed.items() if file == "visit__job.sav"}
 
 
+READ = """
+options(warn = -1)
+read <- foreign::read.spss(commandArgs(TRUE)[1], to.data.frame = FALSE, use.value.labels = FALSE)
+cat(read$age[1:2], read$income[1], trimws(read$code[1]), attr(read, "variable.labels")[["work"]], sep = "|")
+cat("|", names(attr(read, "label.table")[["work"]]), sep = "|")
+"""
+
+
+def test_a_reader_of_another_house_reads_the_same(folder: Path) -> None:
+    rscript = shutil.which("Rscript")
+    if rscript is None:
+        pytest.skip("R is not installed; its package foreign reads SPSS files by code of its own")
+    command = [rscript, "-e", READ, str(folder / "sav" / "visit.sav")]
+    read = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert set(read.split("|")) >= {"30", "41", "1234567", "007", "Working?", "Yes", "No"}
+
+
 # -- Stata
 
 
