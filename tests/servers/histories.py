@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from worlds import World
 
-HISTORIES = int(os.environ.get("TRACER_HISTORIES", "260"))
+HISTORIES = int(os.environ.get("TRACER_HISTORIES", "230"))
 """Of each server; two servers make more than 500."""
 
 FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - the landing syncs every file to disk
