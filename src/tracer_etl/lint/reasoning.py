@@ -13,7 +13,7 @@ from itertools import pairwise, product
 from typing import TYPE_CHECKING
 
 from tracer_etl.lint.evaluation import UNKNOWN, Key, Sampled, Tokens, Value, as_number, asked, evaluate, truth
-from tracer_etl.lint.expressions import everything
+from tracer_etl.lint.expressions import everything, parts
 from tracer_etl.lint.survey import MEDIA, NUMBERS
 from tracer_etl.logic.syntax import Binary, Call, Literal
 
@@ -39,16 +39,9 @@ def outcomes(
     survey: Survey, trees: Sequence[Node], item: Item, fixed: Domain | None = None
 ) -> set[bool | None]:
     """Tell what all conditions together can give: True, False or None (undecided)."""
-    if any("%(" in constant for tree in trees for constant in _constants(tree) if isinstance(constant, str)):
-        return {None}  # %(name)s stands for a choice in the loops of old forms
-    domain = {key: values_of(survey, trees, item, key) for tree in trees for key in keys_of(tree)}
-    domain.update(fixed or {})
-    size = math.prod(len(values) for values in domain.values())
-    if size > MOST:
-        return {None}
     found: set[bool | None] = set()
-    for values in product(*domain.values()):
-        found.add(_together(trees, dict(zip(domain, values, strict=True))))
+    for result in _results(survey, trees, item, fixed):
+        found.add(result)
         if True in found and False in found:
             break
     return found
@@ -56,12 +49,28 @@ def outcomes(
 
 def never(survey: Survey, trees: Sequence[Node], item: Item, fixed: Domain | None = None) -> bool:
     """Tell whether the conditions can never hold together."""
-    return outcomes(survey, trees, item, fixed) == {False}
+    return all(result is False for result in _results(survey, trees, item, fixed))
 
 
 def always(survey: Survey, trees: Sequence[Node], item: Item) -> bool:
     """Tell whether the conditions cannot but hold."""
-    return outcomes(survey, trees, item) == {True}
+    return all(result is True for result in _results(survey, trees, item, None))
+
+
+def _results(
+    survey: Survey, trees: Sequence[Node], item: Item, fixed: Domain | None
+) -> Iterator[bool | None]:
+    """Evaluate the conditions on all samples; there is at least one."""
+    constants = [value for tree in trees for value in _constants(tree)]
+    keys = dict.fromkeys(key for tree in trees for key in keys_of(tree))
+    domain = {key: _sampled(survey, constants, item, key) for key in keys}
+    domain.update(fixed or {})
+    looped = any("%(" in constant for constant in constants if isinstance(constant, str))
+    if looped or math.prod(len(values) for values in domain.values()) > MOST:
+        yield None  # %(name)s stands for a choice in the loops of old forms
+        return
+    for values in product(*domain.values()):
+        yield _together(trees, dict(zip(domain, values, strict=True)))
 
 
 def relevance(item: Item, *, own: bool = True) -> list[Node]:
@@ -102,7 +111,7 @@ def samples(survey: Survey, item: Item) -> tuple[float, ...]:
     expression = item.expressions.get("constraint")
     if expression is None or expression.tree is None or item.kind not in (*NUMBERS, "date"):
         return ()
-    domain = values_of(survey, [expression.tree], item, (".", ""))
+    domain = values_of(survey, expression.tree, item, (".", ""))
     return tuple(
         value.value for value in domain if isinstance(value, Sampled) and isinstance(value.value, float)
     )
@@ -123,17 +132,20 @@ def keys_of(node: Node) -> Iterator[Key]:
             yield name, ""
 
 
-def values_of(survey: Survey, trees: Sequence[Node], item: Item, key: Key) -> Sequence[Value]:
-    """Give the values of a question between which the conditions can tell a difference."""
+def values_of(survey: Survey, tree: Node, item: Item, key: Key) -> Sequence[Value]:
+    """Give the values of a question between which a condition can tell a difference."""
+    return _sampled(survey, list(_constants(tree)), item, key)
+
+
+def _sampled(survey: Survey, constants: Sequence[float | str], item: Item, key: Key) -> Sequence[Value]:
     name, measure = key
     other = item if name == "." else survey.find(name)
     if other is None or other.is_group or item.repeats[: len(other.repeats)] != other.repeats:
         return (UNKNOWN,)
     blank: tuple[Value, ...] = () if name == "." else ("",)
-    constants = [value for tree in trees for value in _constants(tree)]
     if measure:
         return [Sampled(n) for n in _numbers(constants, whole=True) if n >= (1 if name == "." else 0)]
-    return (*blank, *_values(survey, other, constants))
+    return (*blank, *_values(survey, other, constants)) or (UNKNOWN,)
 
 
 def _values(survey: Survey, item: Item, constants: Sequence[float | str]) -> Sequence[Value]:
@@ -183,20 +195,29 @@ def _subsets(values: tuple[str, ...] | None, constants: Sequence[float | str]) -
     ]
 
 
-def _constants(node: Node) -> Iterator[float | str]:
+def _constants(tree: Node) -> Iterator[float | str]:
     """List the values of all parts that hold no question."""
-    for inner in everything(node):
-        if any(asked(part) for part in everything(inner)):
-            continue
-        value = evaluate(inner, {})
+    free: list[Node] = []
+    _asks(tree, free)
+    for node in free:
+        value = evaluate(node, {})
         if isinstance(value, str) or (isinstance(value, float) and math.isfinite(value)):
             yield value
 
 
+def _asks(node: Node, free: list[Node]) -> bool:
+    """Tell whether a part holds a question, and collect those that hold none."""
+    if asked(node):
+        return True
+    below = [_asks(part, free) for part in parts(node)]
+    if not any(below):
+        free.append(node)
+    return any(below)
+
+
 def _numbers(constants: Iterable[float | str], *, whole: bool = False) -> list[float]:
     """Give the numbers named, one between each two and one beyond each end."""
-    parts = {number for c in constants for number in (as_number(c),) if math.isfinite(number)} | {0.0}
-    named = sorted(parts)
+    named = sorted({number for c in constants for number in (as_number(c),) if math.isfinite(number)} | {0.0})
     between = [(low + high) / 2 for low, high in pairwise(named)]
     if not whole:
         return sorted({*named, *between, named[0] - 1, named[-1] + 1})

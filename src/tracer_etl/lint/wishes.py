@@ -64,7 +64,7 @@ def _choose(
     """Find values for the questions of a condition that are still open."""
     domain: dict[Key, list[Value]] = {}
     for key in keys_of(tree):
-        values = [chosen[key]] if key in chosen else list(values_of(survey, [tree], item, key))
+        values = [chosen[key]] if key in chosen else list(values_of(survey, tree, item, key))
         rng.shuffle(values)
         domain[key] = values
     if math.prod(map(len, domain.values())) > _MOST:
