@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from lint_defects import DEFECTS, Defect
+from lint_defect import Defect
+from lint_defects import DEFECTS
 from tracer_etl import errors
 from tracer_etl.cli import cli
 from tracer_etl.collect import validate_xform
