@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from r_yardstick.golden import golden, read_table
+from tracer_etl.evidence.recall import Interval, heaping, interval_median, turnbull
 from tracer_etl.evidence.survival import (
     cumulative_incidence,
     kaplan_meier,
@@ -143,3 +144,46 @@ def test_cumulative_incidence_is_r_survfit_with_states(cause):
         cumulative_incidence(table["wait"].to_numpy(float), kinds, weights, cause, k)[0] for k in (3, 6, 12)
     ]
     assert found == pytest.approx(golden(f"rehearsal_incidence_{cause}"), abs=1e-6)
+
+
+def test_turnbull_by_hand():
+    # One within (0, 2], one within (1, 3], one still waiting at 3: stretches (1, 2] and (3, inf).
+    found = turnbull(np.array([0.0, 1.0, 3.0]), np.array([2.0, 3.0, np.inf]), np.ones(3))
+    assert [(one.begins, one.ends) for one in found] == [(1, 2), (3, math.inf)]
+    assert [one.share for one in found] == pytest.approx([2 / 3, 1 / 3])
+    assert interval_median(found) == (1, 2)
+
+
+def test_turnbull_shares_a_wide_stretch_between_the_narrow_ones_in_it():
+    # (0, 1] once, (1, 2] once, (0, 2] once: by symmetry one half each; with weight 3 on the first, 3/4 and 1/4.
+    begins, ends = np.array([0.0, 1.0, 0.0]), np.array([1.0, 2.0, 2.0])
+    assert [one.share for one in turnbull(begins, ends, np.ones(3))] == pytest.approx([0.5, 0.5])
+    heavy = turnbull(begins, ends, np.array([3.0, 1.0, 1.0]))
+    assert [one.share for one in heavy] == pytest.approx([0.75, 0.25])
+
+
+def test_a_median_beyond_the_last_stretch_is_open():
+    assert interval_median([Interval(0, 1, 0.4)]) == (math.inf, math.inf)
+
+
+def test_turnbull_is_r_survfit_for_interval_censored_stories():
+    table = read_table("rehearsal.csv").dropna(subset=["wait"])
+    weights = golden("rehearsal_rake")[table.index]
+    found = turnbull(table["wait_from"].to_numpy(float), table["wait_to"].to_numpy(float), weights)
+    later = [sum(one.share for one in found if one.begins >= month) for month in (1, 3, 6, 12)]
+    # R ends its iterations earlier.
+    assert later == pytest.approx(golden("rehearsal_turnbull"), abs=3e-4)
+
+
+def test_heaps_at_round_months_stand_out_of_a_smooth_curve():
+    smooth = {month: round(60 * 0.8**month) for month in range(15)}
+    told = np.repeat(list(smooth), list(smooth.values())).astype(float)
+    assert all(0.8 < heap.ratio < 1.25 for heap in heaping(told))
+    heaped = np.append(told, [6.0] * smooth[6])
+    ratios = {heap.months: heap.ratio for heap in heaping(heaped)}
+    assert ratios[6] == pytest.approx(2, abs=0.25)
+    assert ratios[3] < 1.25
+
+
+def test_few_stories_tell_nothing_about_heaps():
+    assert heaping(np.array([1.0, 2.0, 3.0, 3.0])) == ()

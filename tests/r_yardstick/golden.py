@@ -31,6 +31,7 @@ API_MARGINS = pd.DataFrame(
     ],
     columns=["margin", "cell", "total"],
 )
+TOLD = ("earned", "wait", "wait_event", "cause", "wait_from", "wait_to")
 COLUMNS = {
     "programme x year": "programme_year",
     "sex x age": "sex_age",
@@ -74,7 +75,7 @@ def write_inputs(warehouse: Path) -> None:
     people = pd.DataFrame({COLUMNS[m.name]: [m.cells[code] for code in m.codes] for m in margins})
     told = study.persons.table
     people = people.assign(adjusted=study.weighted.adjusted, emp_bps=(told["emp_bps"] == "1").astype(int))
-    people = people.assign(**{name: told[name] for name in ("earned", "wait", "wait_event", "cause")})
+    people = people.assign(**{name: told[name] for name in TOLD})
     people.to_csv(HERE / "rehearsal.csv", index=False, float_format="%.10g")
     totals = [
         (COLUMNS[m.name], cell, total)

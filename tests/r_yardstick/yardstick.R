@@ -76,6 +76,11 @@ put("rehearsal_rmean", 12, survival:::survmean(fit, rmean = 12)$matrix["rmean"])
 states <- survfit(Surv(wait, factor(cause, 0:3)) ~ 1, data = waiting, weights = w)
 at <- summary(states, times = c(3, 6, 12))
 for (cause in 1:2) put(paste0("rehearsal_incidence_", cause), c(3, 6, 12), at$pstate[, cause + 1])
+# Turnbull: only the month is known; infinite ends are read as Inf.
+ends <- ifelse(is.finite(waiting$wait_to), waiting$wait_to, NA)
+begins <- ifelse(waiting$wait_from == 0, -1, waiting$wait_from)  # (0, x] would else be read as left-censored at 0
+fit <- survfit(Surv(begins, ends, type = "interval2") ~ 1, data = waiting, weights = w)
+put("rehearsal_turnbull", c(1, 3, 6, 12), summary(fit, times = c(1, 3, 6, 12))$surv)
 
 golden <- do.call(rbind, out)
 golden$value <- formatC(golden$value, digits = 15, format = "g")

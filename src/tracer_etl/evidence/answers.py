@@ -14,7 +14,7 @@ import pandas as pd
 from tracer_etl.errors import StudyError
 from tracer_etl.evidence.indicators_training import SKILLS
 from tracer_etl.evidence.marts import REMEDIES
-from tracer_etl.evidence.survival import months_to_day, months_to_month
+from tracer_etl.evidence.survival import DAYS_PER_MONTH, months_to_day, months_to_month
 
 if TYPE_CHECKING:
     from tracer_etl.evidence.constants import Constants
@@ -134,6 +134,8 @@ EDUCATION = {
     "9": "diploma_or_more",
 }
 
+A_DAY = 1 / DAYS_PER_MONTH
+
 WAGE, SELF, FAMILY = ("4", "5", "6"), ("1", "2", "3"), ("7",)
 """Status in employment (Sakernas, seven codes)."""
 
@@ -221,7 +223,8 @@ def add_times(table: pd.DataFrame, spells: pd.DataFrame) -> pd.DataFrame:
     """Add the time to the first job, what it was, work at 3, 6, 12 months, and how long businesses last.
 
     `wait` months until the first spell that began after the origin (`wait_event` 1) or until the interview (0), for
-    who had no work when the training ended; in others all four are missing. `cause` 1 wage, 2 own business, 3 family.
+    who had no work when the training ended; in others all are missing. `wait_from`..`wait_to` is all that is known of
+    it when only the month was told. `cause` 1 wage, 2 own business, 3 family.
     """
     runs = spells.merge(table[["alumni_id", "origin", "date"]], on="alumni_id")
     day = {
@@ -230,6 +233,8 @@ def add_times(table: pd.DataFrame, spells: pd.DataFrame) -> pd.DataFrame:
     }
     runs = runs.assign(
         start=months_to_month(day["origin"], day["j_start"]),
+        whole=(day["j_start"].astype("M8[M]") - day["origin"].astype("M8[M]")).astype(float),
+        month_begins=months_to_day(day["origin"], day["j_start"]),
         stop=np.where(np.isnat(day["j_end"]), np.inf, months_to_month(day["origin"], day["j_end"])),
         lasted=months_to_month(day["j_start"], day["j_end"]),
         seen=np.maximum(months_to_day(day["j_start"], day["date"]), 0.5),
@@ -254,11 +259,16 @@ def _first_job(runs: pd.DataFrame, own: pd.DataFrame, watched: pd.Series[float])
     kinds = {**dict.fromkeys(WAGE, 1), **dict.fromkeys(SELF, 2), **dict.fromkeys(FAMILY, 3)}
     kept = runs[(runs["start"] < 0) & (runs["j_end_reason"] == "1")]["alumni_id"].unique()
     wait = first["start"].where(began, watched).clip(upper=watched).clip(lower=0.01)
+    begins = first["month_begins"].where(began, watched).clip(lower=0.0).clip(upper=watched - A_DAY)
+    ends = (first["month_begins"] + 1).clip(upper=watched).where(began, np.inf)
     return pd.DataFrame(
         {
             "wait": wait.where(waiting),
             "wait_event": began.astype(float).where(waiting),
             "cause": first["j_status"].map(kinds).where(began, 0.0).where(waiting),
+            "told_months": first["whole"].where(waiting),
+            "wait_from": begins.where(began, watched).where(waiting),
+            "wait_to": ends.where(waiting),
             "first_job": first["start"].where(asked),
             "first_found": first["j_found"].where(asked),
             "kept_job": pd.Series(own.index.isin(kept), own.index)
@@ -323,6 +333,9 @@ OF_LATEST = (
     "wait",
     "wait_event",
     "cause",
+    "told_months",
+    "wait_from",
+    "wait_to",
     "first_job",
     "first_found",
     "kept_job",

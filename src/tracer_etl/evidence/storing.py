@@ -12,7 +12,7 @@ from tracer_etl.evidence import registry_rates
 from tracer_etl.evidence.indicators import all_indicators
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tracer_etl.evidence.marts import Connection
     from tracer_etl.evidence.weights import Weighted
@@ -92,6 +92,14 @@ EXTRA = (
         "all choices",
     ),
     (
+        "T1_turnbull",
+        "months",
+        "Median bulan, hanya bulan diketahui",
+        "Median months, month only",
+        "Turnbull",
+        "as T1",
+    ),
+    (
         "X1_certified",
         "IDR",
         "Biaya per lulusan bersertifikat",
@@ -148,11 +156,14 @@ def weight_rows(frame: pd.DataFrame, weighted: Weighted) -> pd.DataFrame:
     )
 
 
-def diagnostic_rows(weighted: Weighted) -> pd.DataFrame:
-    """Give one row per figure about the weights, and one per remark (merged cells, failure to converge, alarm)."""
+def diagnostic_rows(weighted: Weighted, recalled: Sequence[tuple[str, float, str]]) -> pd.DataFrame:
+    """Give one row per figure about the weights, and one per remark (merged cells, failure to converge, alarm).
+
+    `recalled` are rows about heaping.
+    """
     figures = [(name, value, "") for name, value in weighted.diagnostics.items()]
     remarks = [("remark", math.nan, note) for note in weighted.notes]
-    return pd.DataFrame([*figures, *remarks], columns=list(DIAGNOSTIC))
+    return pd.DataFrame([*figures, *recalled, *remarks], columns=list(DIAGNOSTIC))
 
 
 def write(connection: Connection, name: str, columns: Mapping[str, str], table: pd.DataFrame) -> None:

@@ -1,0 +1,112 @@
+"""Respondents with their weights, their groupings, and one indicator estimated at each."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from tracer_etl.evidence import variance
+from tracer_etl.evidence.cells import Values, estimate_cell
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from tracer_etl.evidence.constants import Constants
+    from tracer_etl.evidence.indicators import Indicator
+    from tracer_etl.evidence.weights import Weighted
+
+    Floats = NDArray[np.float64]
+
+
+class Level(NamedTuple):
+    """One group of respondents and who is in it."""
+
+    group_by: str
+    level: str
+    member: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Respondents (or their enrolments) with their weights and by what they are grouped."""
+
+    table: pd.DataFrame
+    weights: Floats
+    replicates: Floats
+    calibration: variance.Calibration
+    groupings: tuple[str, ...]
+
+    @cached_property
+    def levels(self) -> list[Level]:
+        """Give everybody as ("all", "") and then each level of each grouping."""
+        everybody = np.ones(len(self.table), dtype=bool)
+        found = [Level("all", "", everybody)]
+        for group in self.groupings:
+            for level in sorted(self.table[group].dropna().unique(), key=str):
+                member = (self.table[group] == level).to_numpy(dtype=bool)
+                found.append(Level(group, str(level), member))
+        return found
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything the estimates start from: persons and enrolments, each with its weights."""
+
+    person: pd.DataFrame
+    frame: pd.DataFrame
+    enrolments: pd.DataFrame
+    weighted: Weighted
+    persons: Sample
+    classes: Sample
+
+
+def estimate_rows(
+    indicator: Indicator, sample: Sample, levels: Sequence[Level], constants: Constants
+) -> list[dict[str, Any]]:
+    """Estimate one indicator at some levels of a sample, as rows of the long table.
+
+    Below the least n of a rate only the count is given: nothing is computed that could slip out.
+    """
+    columns = indicator.values(sample.table).to_numpy(dtype=float)
+    told = np.isfinite(columns).all(axis=1)
+    rows = []
+    for place in levels:
+        inside = place.member & told
+        row: dict[str, Any] = {
+            "indicator": indicator.id,
+            "unit": indicator.unit,
+            "group_by": place.group_by,
+            "level": place.level,
+            "minimum": indicator.minimum,
+            "signed": indicator.signed,
+            "n": int(inside.sum()),
+            "note": "",
+        }
+        if int(inside.sum()) >= constants.suppress_rate:
+            row |= _estimated(indicator, sample, columns, inside, constants)
+        rows.append(row)
+    return rows
+
+
+def _estimated(
+    indicator: Indicator,
+    sample: Sample,
+    columns: Floats,
+    inside: NDArray[np.bool_],
+    constants: Constants,
+) -> dict[str, Any]:
+    values = Values(columns[inside], sample.weights[inside], sample.replicates[inside])
+    influence = variance.mean_influence(columns[:, 0], sample.weights, inside)
+    found = asdict(estimate_cell(indicator, values, influence, sample.calibration, constants))
+    return {**found, "note": "; ".join(found.pop("notes"))}
+
+
+def levels_of(table: pd.DataFrame, group: str) -> list[str]:
+    """Give the levels of a grouping, in order."""
+    return sorted(str(level) for level in table[group].dropna().unique())
