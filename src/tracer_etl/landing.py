@@ -78,6 +78,11 @@ class Landing:
         return cursor
 
     @property
+    def origin(self) -> str:
+        """Name the server and form all of this came from; empty before the first pull."""
+        return str(self.manifest.get("origin", ""))
+
+    @property
     def stamps(self) -> Mapping[str, str]:
         """Map the key of every live submission to the stamp of its newest record."""
         return self._index.stamps
@@ -192,9 +197,8 @@ class Landing:
             yield
 
     def _refuse_other(self, origin: str) -> None:
-        here = self.manifest.get("origin", "")
-        if here and here != origin:
-            what = f"holds submissions of {here}, not of {origin}"
+        if self.origin not in ("", origin):
+            what = f"holds submissions of {self.origin}, not of {origin}"
             remedy = "name another [storage] landing and warehouse in study.toml, or set TRACER_STORAGE"
             raise LandingError(what, where=str(self.folder), remedy=remedy)
 

@@ -671,3 +671,15 @@ def test_a_folder_takes_no_verdicts_and_an_empty_study_has_none(tmp_path: Path):
         stage(study)
     with pytest.raises(StudyError, match="takes no verdicts"):
         review(study)
+
+
+def test_what_was_landed_from_elsewhere_is_not_reviewed_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    file = study_folder(tmp_path, {"1": xml(1, BAD)})
+    for stage in (pipeline.pull, pipeline.build, pipeline.check, pipeline.load):
+        stage(read_study(file))
+    with FakeKobo() as server:
+        server.publish(tmp_path / "forms" / "visit.md")
+        for name, value in (("SERVER", "kobo"), ("URL", server.url), ("TOKEN", server.token)):
+            monkeypatch.setenv(f"TRACER_{name}", value)
+        with pytest.raises(StudyError, match=r"visit was landed from a folder, not from 127.*TRACER_STORAGE"):
+            review(read_study(file))

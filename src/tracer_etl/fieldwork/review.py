@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tracer_etl.errors import ServerError, StudyError
 from tracer_etl.fieldwork.review_reasons import CLEARED, comment, findings, good
+from tracer_etl.landing import Landing
 from tracer_etl.records import silent
 from tracer_etl.shelf import write_atomically
 from tracer_etl.warehouse import has_warehouse, open_warehouse
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from tracer_etl.fieldwork.review_reasons import Finding, Reason
     from tracer_etl.records import Progress
+    from tracer_etl.servers.session import Session
     from tracer_etl.study import Study
 
 FLAG, TELL, CLEAR = "flag", "comment", "clear"
@@ -77,6 +79,7 @@ class Desk(Protocol):
 
     speaks: bool
     words: Mapping[str, str]
+    session: Session
 
     def standing(self, form_id: str, keys: Collection[str]) -> Mapping[str, Standing]:
         """Read how some submissions stand, and all that are flagged; those the server has not are absent."""
@@ -102,17 +105,27 @@ def review(
     """Compare the warehouse's verdicts with the server; with `apply` bring the server up to them.
 
     Raises:
-        StudyError: the study's server takes no verdicts, or nothing is loaded yet.
+        StudyError: the study's server takes no verdicts, nothing is loaded yet, or it came from elsewhere.
         ServerError: the server cannot be read.
     """
     chosen = [form.form_id for form in study.chosen(forms)]
     if not has_warehouse(study):
         raise StudyError("nothing is loaded yet", where=study.warehouse.name, remedy="run `tracer-etl run`")
     desk = open_desk(study)
+    for form_id in chosen:
+        _refuse_other(study, form_id, desk.session.host)
     planned = [step for form_id in chosen for step in _planned(study, desk, form_id)]
     if not apply:
         return Reviewed(tuple(planned), desk.words)
     return _applied(desk, planned, progress)
+
+
+def _refuse_other(study: Study, form_id: str, host: str) -> None:
+    """Refuse verdicts on another server's submissions: here they would all seem to be deleted."""
+    origin = Landing(study.landing, form_id).origin
+    if origin and f" {host} " not in origin:
+        what = f"form {form_id} was landed from {origin}, not from {host}"
+        raise StudyError(what, where="[server]", remedy="set TRACER_STORAGE as for the pull from this server")
 
 
 def _applied(desk: Desk, planned: Sequence[Step], progress: Progress) -> Reviewed:
@@ -155,8 +168,6 @@ def open_desk(study: Study) -> Desk:
 
 def _projects(study: Study) -> dict[str, str]:
     """Map form to the KoboToolbox project it was pulled from, where study.toml does not name one."""
-    from tracer_etl.landing import Landing
-
     forms = [form.form_id for form in study.forms if not form.asset]
     cursors = {form_id: Landing(study.landing, form_id).cursor for form_id in forms}
     return {form_id: str(cursor["asset"]) for form_id, cursor in cursors.items() if cursor.get("asset")}
