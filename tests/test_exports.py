@@ -456,6 +456,15 @@ def test_a_range_is_told_of_open_numbers_only(folder: Path) -> None:
     assert codes[codes["column"] == "grade"]["value"].tolist() == ["01", "02"]
 
 
+def test_the_report_links_the_codebooks_beside_it(copy: Path, folder: Path) -> None:
+    report = copy.parent / "report"
+    page = (report / "index.html").read_text(encoding="utf-8")
+    links = re.findall(r'href="(codebook/[^"]+)"', page)
+    assert links == ["codebook/visit.html"]
+    own = (folder / "codebook" / "visit.html").read_text(encoding="utf-8")
+    assert (report / links[0]).read_text(encoding="utf-8") == own
+
+
 @pytest.mark.browser
 def test_the_codebook_page_switches_languages(folder: Path) -> None:
     chromium = shutil.which("chromium")

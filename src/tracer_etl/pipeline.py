@@ -199,13 +199,15 @@ def publish(study: Study) -> Path:
 
 
 def report(study: Study) -> Path:
-    """Write the report from the published copy."""
+    """Write the report and the codebooks from the published copy."""
+    from tracer_etl.exports import write_codebooks
     from tracer_etl.report import report as write
 
     if not study.published.exists():
         raise StudyError(
             "nothing is published yet", where=study.published.name, remedy="run `tracer-etl run`"
         )
+    write_codebooks(study.published, study.report / "codebook")
     return write(study.published, study.report, dict(study.title))
 
 
@@ -316,7 +318,10 @@ def _state_of_results(study: Study) -> str:
     """
     package = Path(__file__).parent
     sources = [
-        p for area in ("evidence", "report") for p in sorted((package / area).rglob("*")) if p.is_file()
+        p
+        for area in ("evidence", "exports", "report")
+        for p in sorted((package / area).rglob("*"))
+        if p.is_file()
     ]
     kept = [p for p in sources if p.suffix != ".pyc" and "rehearsal" not in p.parts]
     with open_warehouse(study) as warehouse:

@@ -64,6 +64,26 @@ def export(
     return Exported(files, tuple(dict.fromkeys(one for one in told if isinstance(one, str))))
 
 
+def write_codebooks(published: Path, folder: Path) -> tuple[Path, ...]:
+    """Write the codebook page of every loaded form into a folder, for the report; give the pages.
+
+    Raises:
+        WarehouseError: the copy cannot be read, or holds what identifies a person.
+    """
+    from tracer_etl.exports.codebook import html
+    from tracer_etl.exports.published import Published
+    from tracer_etl.exports.summary import summarise
+
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = []
+    with Published(published) as copy:
+        for dictionary in copy.forms() if copy.known() else ():
+            page = folder / f"{dictionary.datasets[0].name}.html"
+            page.write_text(html(dictionary, summarise(copy, dictionary)), encoding="utf-8")
+            pages.append(page)
+    return tuple(pages)
+
+
 def _written(
     copy: Published, spoken: Spoken, out: Path, formats: Sequence[str], wish: Wish
 ) -> Iterator[Path | str]:

@@ -87,13 +87,17 @@ class Published:
             remedy = "export from the published copy (`published` in study.toml)"
             raise WarehouseError(f"holds direct identifiers ({found})", where=self.path.name, remedy=remedy)
 
+    def known(self) -> tuple[str, ...]:
+        """Name the forms that were loaded."""
+        return known_forms(self.connection)
+
     def forms(self, asked: Sequence[str] = ()) -> list[Dictionary]:
         """Read the dictionaries of the forms asked for; none means all.
 
         Raises:
             StudyError: the copy does not know one of them, or knows none.
         """
-        found = [read_dictionary(self.connection, form) for form in asked or known_forms(self.connection)]
+        found = [read_dictionary(self.connection, form) for form in asked or self.known()]
         if not found:
             raise StudyError("no form is loaded", where=self.path.name, remedy="run `tracer-etl run`")
         return found

@@ -13,7 +13,7 @@ def report(published: Path, out: Path, title: Mapping[str, str], generated_at: s
     """Write `index.html` into `out` and give its path; the same data give the same bytes.
 
     Only counts and rates of `marts` and `meta` are read: no row about one person. `generated_at` (ISO 8601) is the
-    stamp on the page; without it the latest pull's.
+    stamp on the page; without it the latest pull's. Pages in `out`/codebook are linked.
 
     Raises:
         StudyError: the published copy is missing or has no marts.
@@ -25,6 +25,7 @@ def report(published: Path, out: Path, title: Mapping[str, str], generated_at: s
     out.mkdir(parents=True, exist_ok=True)
     page = out / "index.html"
     part = out / "index.html.part"
-    part.write_text(render(facts, title, generated_at or facts.pulled_at), encoding="utf-8")
+    codebooks = sorted(page.stem for page in (out / "codebook").glob("*.html"))
+    part.write_text(render(facts, title, generated_at or facts.pulled_at, codebooks), encoding="utf-8")
     part.replace(page)
     return page

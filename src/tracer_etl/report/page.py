@@ -9,7 +9,7 @@ from tracer_etl.report import charts, words
 from tracer_etl.report.words import DASH, LANGUAGES, day, moment, number, percent, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tracer_etl.report.facts import Facts, Row
 
@@ -18,8 +18,8 @@ TERMS = ("term_any", "term_interval", "term_rr2", "term_umk", "term_field", "ter
 Both = dict[str, str]
 
 
-def render(facts: Facts, title: Mapping[str, str], stamp: str) -> str:
-    """Lay out the page."""
+def render(facts: Facts, title: Mapping[str, str], stamp: str, codebooks: Sequence[str] = ()) -> str:
+    """Lay out the page; `codebooks` name the pages beside it."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
@@ -37,6 +37,7 @@ def render(facts: Facts, title: Mapping[str, str], stamp: str) -> str:
         "stamp": _both(lambda lang: text("source_stamp", lang, stamp=moment(stamp, lang))),
         "quality": _quality(facts),
         "versions": facts.tables["versions"],
+        "codebooks": codebooks,
         "tracer": facts.tracer,
     }
     if facts.tracer:
