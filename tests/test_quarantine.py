@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from makers import FORM, store, study_folder, xml
+from postgres import Server, running
 from test_warehouse import content
+from test_warehouse_postgres import content as all_rows
 from tracer_etl import pipeline
 from tracer_etl.cli import cli
 from tracer_etl.errors import StudyError
@@ -26,10 +30,15 @@ from tracer_etl.quarantine.decisions import (
     read_decisions,
     standings,
 )
+from tracer_etl.quarantine.settling import settle
 from tracer_etl.study import read_study
+from tracer_etl.warehouse import open_warehouse
+from tracer_etl.warehouse.duckdb import Warehouse
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
+
+    from tracer_etl.study import Study
 
 GOOD = "<who>Sri</who><age>30</age><work>1</work><tools>saw</tools><job><title>barista</title></job>"
 BAD = (
@@ -269,6 +278,43 @@ def test_only_the_order_within_a_submission_matters(first: list, second: list) -
     }
 
 
+_DECIDED = st.lists(
+    st.builds(
+        Decision,
+        line=st.just(0),
+        form_id=st.just("visit"),
+        submission=st.sampled_from([ONE, TWO, "uuid:9"]),
+        decision=st.sampled_from(["release", "reject"]),
+        rules=st.sampled_from([("*",), ("form:type",), ("form:choice",), tuple(ALL.split())]),
+        who=st.just("Ana"),
+        when=st.just("2026-02-01"),
+        why=st.just("x"),
+        instance=st.sampled_from([ONE, TWO]),
+    ),
+    max_size=5,
+).map(lambda lines: [replace(one, line=number) for number, one in enumerate(lines, 2)])
+
+
+@given(_DECIDED)
+@settings(max_examples=10, deadline=None)
+def test_any_decisions_one_by_one_or_all_at_once_give_the_same_rows(
+    ran: Path, decided: list[Decision]
+) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        tables = []
+        for name, steps in (("once", [decided]), ("step", [decided[:n] for n in range(len(decided) + 1)])):
+            copy = shutil.copytree(ran, Path(place) / name)
+            with Warehouse(copy / "var" / "warehouse.duckdb", "Asia/Jakarta") as warehouse:
+                for step in steps:
+                    settle(warehouse, "visit", step)
+            tables.append(rows(copy))
+    assert tables[0] == tables[1]
+    answers = {
+        row[0]: len(row) for row in [*tables[0]["clean.visit__job"], *tables[0]["quarantine.visit__job"]]
+    }
+    assert answers == dict.fromkeys([ONE, TWO], 6)
+
+
 HEADER = ",".join(COLUMNS) + "\n"
 
 
@@ -364,3 +410,53 @@ def test_what_cannot_be_decided_on_is_said(folder: Path, words: tuple[str, ...],
     with pytest.raises(StudyError, match=said):
         command(folder, *words)
     assert not (folder / "decisions.csv").exists()
+
+
+# -- PostgreSQL
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with running() as one:
+        yield one
+
+
+def test_decisions_and_corrections_come_to_the_same_on_postgresql(
+    folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = read_study(folder / "study.toml")
+    (folder / "corrections.csv").write_text(
+        "form,submission,question,row,old,new,reason,who,when\n"
+        f"visit,{TWO},age,,thirty,33,misheard,Ana,2026-02-01\nvisit,{TWO},who,,Budi,Budiman,misheard,Ana,2026-02-01\n"
+        "visit,uuid:9,age,,1,2,misheard,Ana,2026-02-01\n",
+        encoding="utf-8",
+    )
+    decide(folder, "release", "form:choice")
+    decide(folder, "reject", "*", ONE, ONE)
+    address = server.fresh()
+
+    def on_postgresql() -> dict[str, list]:
+        with monkeypatch.context() as there:
+            there.setenv("TRACER_DATABASE", address)
+            shown = json.loads(command(folder, "list", "--json")[0])
+            assert [one["submission"] for one in shown] == [
+                *dict.fromkeys(one["submission"] for one in shown)
+            ]
+            return everything(study)
+
+    assert on_postgresql() == everything(study)
+    assert states(folder) == {ONE: "set_aside", TWO: "good"}
+    (folder / "decisions.csv").unlink()
+    assert on_postgresql() == everything(study)
+    assert states(folder) == {ONE: "good", TWO: "set_aside"}
+    with monkeypatch.context() as there:
+        there.setenv("TRACER_DATABASE", address)
+        [shown] = json.loads(command(folder, "list", "--json")[0])
+        assert (shown["submission"], shown["rules"]) == (TWO, ["form:choice"])
+        assert "saw hammer" in command(folder, "show", "visit", TWO)[0]
+
+
+def everything(study: Study) -> dict[str, list]:
+    run(study.root)
+    with open_warehouse(study) as warehouse:
+        return all_rows(warehouse)
