@@ -88,11 +88,15 @@ def copy_out(
 
 def _read(types: dict[str, str], work: Path) -> str:
     declared = ", ".join(f"{literal(column)}: 'VARCHAR'" for column in types)
-    casts = ", ".join(
-        f"CAST({quote(column)}{'::JSON' if kind.endswith('[]') else ''} AS {kind}) AS {quote(column)}"
-        for column, kind in types.items()
-    )
+    casts = ", ".join(f"CAST({_text(c, kind)} AS {kind}) AS {quote(c)}" for c, kind in types.items())
     return (
         f"SELECT {casts} FROM read_csv({literal(str(work))}, columns={{{declared}}}, header=false, auto_detect=false, "
         "delim=',', quote='\"', escape='\"', nullstr='\\N', allow_quoted_nulls=false, max_line_size=67108864)"
     )
+
+
+def _text(column: str, kind: str) -> str:
+    """Put what PostgreSQL wrote into the words DuckDB reads."""
+    if kind.endswith("[]"):
+        return f"{quote(column)}::JSON"
+    return f"replace({quote(column)}, ' BC', ' (BC)')" if kind in ("DATE", "TIMESTAMPTZ") else quote(column)

@@ -62,7 +62,8 @@ class Warehouse(Loader):
 
     def _open(self, timezone: str) -> None:
         roles.assume(self.session)
-        for name, value in (("TimeZone", timezone), ("search_path", ""), ("lock_timeout", LOCK_TIMEOUT)):
+        settings = {"TimeZone": timezone, "search_path": "", "lock_timeout": LOCK_TIMEOUT, "DateStyle": "ISO"}
+        for name, value in settings.items():
             self.session.execute("SELECT set_config(?, ?, false)", [name, value])
         self.files.execute("SET TimeZone = 'UTC'")
         if layout(self.session) != LAYOUT or zone(self.session) != timezone:

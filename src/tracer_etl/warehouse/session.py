@@ -94,6 +94,7 @@ def connect(address: str) -> Session:
             prepare_threshold=None,  # a plan outlives neither a table made anew nor a connection pooler
             connect_timeout=CONNECT_SECONDS,
             application_name="tracer_etl",
+            client_encoding="utf8",
         )
     return Session(raw, where)
 

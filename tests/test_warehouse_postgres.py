@@ -1,0 +1,726 @@
+"""PostgreSQL holds what DuckDB holds, table by table, whatever came in whatever order; and it guards what it holds."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+
+from makers import FORM, form, schema, store, study_folder, xml
+from postgres import Server, running
+from tracer_etl import pipeline, tables
+from tracer_etl.errors import StudyError, WarehouseError
+from tracer_etl.landing import Landing
+from tracer_etl.names import literal
+from tracer_etl.records import Proof, Tombstone
+from tracer_etl.schema import schema_of
+from tracer_etl.servers.openrosa import received
+from tracer_etl.study import Reference, Study, read_study
+from tracer_etl.warehouse import duckdb as embedded
+from tracer_etl.warehouse import open_warehouse, postgres
+from tracer_etl.warehouse.contract import Batch
+from tracer_etl.warehouse.session import place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from tracer_etl.records import Received
+    from tracer_etl.schema import Schema
+    from tracer_etl.warehouse.contract import Warehouse
+
+ZONE = "Asia/Jakarta"
+GOOD = "<who>Sri Rahayu</who><age>30</age><work>1</work><tools>saw</tools><job><title>barista</title></job>"
+BAD = "<who>Budi</who><age>thirty</age><work>0</work>"
+HISTORIES = int(os.environ.get("TRACER_POSTGRES_HISTORIES", "6"))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with running() as one:
+        yield one
+
+
+@pytest.fixture
+def address(server: Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty database, named by the environment."""
+    url = server.fresh()
+    monkeypatch.setenv("TRACER_DATABASE", url)
+    return url
+
+
+def content(
+    warehouse: Warehouse, areas: tuple[str, ...] = ("clean", "pii", "quarantine", "meta")
+) -> dict[str, list]:
+    """Read every row of every table, ordered, but for when things were pulled."""
+    names = warehouse.connection.execute(
+        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' ORDER BY 1, 2"
+    ).fetchall()
+    return {
+        f"{area}.{name}": rows(warehouse.connection, f'{area}."{name}"')
+        for area, name in names
+        if area in areas and (area, name) != ("meta", "pull")
+    }
+
+
+def rows(connection: Any, table: str) -> list[tuple]:
+    found = connection.execute(f"SELECT * FROM {table}").fetchall()
+    return sorted((tuple(map(plain, row)) for row in found), key=repr)
+
+
+def plain(value: object) -> object:
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
+
+
+def run(study: Study) -> dict[str, list]:
+    pipeline.pull(study)
+    pipeline.build(study)
+    pipeline.check(study)
+    pipeline.load(study)
+    pipeline.publish(study)
+    with open_warehouse(study) as warehouse:
+        return content(warehouse)
+
+
+def on_duckdb(study: Study, monkeypatch: pytest.MonkeyPatch) -> dict[str, list]:
+    """Do the same into the file of study.toml."""
+    with monkeypatch.context() as without:
+        without.delenv("TRACER_DATABASE")
+        return run(study)
+
+
+# -- the same story on both
+
+
+def test_an_edit_a_new_rule_and_its_end_are_the_same_on_both(
+    tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = {"a": xml(1, GOOD), "b": xml(2, BAD), "c": xml(3)[:50]}
+    study = read_study(study_folder(tmp_path, first))
+    found = run(study)
+    assert found == on_duckdb(study, monkeypatch)
+    assert [row[0] for row in found["clean.visit"]] == ["uuid:00000001"]
+    assert len(found["quarantine.visit"]) == 2
+    assert ("uuid:00000001", "Sri Rahayu") in [row[:2] for row in found["pii.visit"]]
+    assert run(study) == found  # twice changes nothing
+
+    worse = xml(4, "<age>?</age><work>0</work>", meta="<deprecatedID>uuid:00000001</deprecatedID>")
+    better = xml(5, "<age>41</age><work>0</work>", meta="<deprecatedID>uuid:00000002</deprecatedID>")
+    store(tmp_path / "inbox" / "visit.zip", {**first, "d": worse, "e": better})
+    found = run(study)
+    assert found == on_duckdb(study, monkeypatch)
+    assert [row[:2] for row in found["clean.visit"]] == [("uuid:00000002", "uuid:00000005")]
+    assert found["clean.visit__job"] == []
+    assert "uuid:00000001" not in [row[0] for row in found["pii.visit"]]
+
+    rule = "  - {type: expect_column_values_to_be_between, kwargs: {column: age, max_value: 20}, severity: warning, "
+    meta = "meta: {id: V01, why: {id: Umur melebihi 20., en: Older than 20.}}}\n"
+    (tmp_path / "expectations" / "visit.yaml").write_text(f"expectations:\n{rule}{meta}")
+    found = run(study)
+    assert found == on_duckdb(study, monkeypatch)
+    assert found["clean.visit"] == []
+    assert "V01" in [row[4] for row in found["quarantine.reason"]]
+
+
+def test_a_lost_database_is_rebuilt_from_landing_alone(
+    tmp_path: Path, address: str, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = read_study(study_folder(tmp_path, {"a": xml(1, GOOD), "b": xml(2, BAD)}))
+    done = pipeline.refresh(study)
+    with open_warehouse(study) as warehouse:
+        found = content(warehouse)
+    monkeypatch.setenv("TRACER_DATABASE", server.fresh())
+    again = pipeline.refresh(study)
+    assert done.changed
+    assert again.changed  # the marts of the new database had to be made
+    assert not pipeline.refresh(study).changed
+    with open_warehouse(study) as warehouse:
+        assert content(warehouse) == found
+        assert rows(warehouse.connection, "marts.data_quality")
+
+
+class Told:
+    """A pull of what is given."""
+
+    origin, cursor, versions = "a test", {}, ()
+
+    def __init__(self, found: Iterable[Received | Tombstone], live: int) -> None:
+        self.found, self.proof = tuple(found), Proof(live, live, 1)
+
+    def __iter__(self) -> Iterator[Received | Tombstone]:
+        return iter(self.found)
+
+
+LATER = FORM.replace(
+    "|          | integer              | hours    | Hours  |",
+    "|          | decimal              | hours    | Hours  |          |              |\n"
+    "|          | dateTime             | met      | Met    |",
+).replace("visit                | 1", "visit                | 2")
+"""Widens a type and asks one question more, inside the repeat."""
+
+
+def body(dice: random.Random, version: str) -> str:
+    jobs = "".join(
+        f"<job><title>{dice.choice(['barista', 'juru, &quot;las&quot;', ''])}</title><hours>{dice.choice(['', '8'])}</hours>"
+        f"{'<met>2026-01-05T15:00:00.123+07:00</met>' if version == '2' else ''}"
+        f"{'<task><what>angkat&#10;barang</what></task>' * dice.randint(0, 2)}</job>"
+        for _ in range(dice.randint(0, 3))
+    )
+    return (
+        f"<who>{dice.choice(['Ani', 'Ç中 😀', '', 'NULL', 'N'])}</who><age>{dice.choice(['7', '', '99', '-3'])}</age>"
+        f"<born>{dice.choice(['', '1999-02-28'])}</born><work>{dice.choice(['0', '1'])}</work>"
+        f"<tools>{dice.choice(['', 'saw', 'sawdust saw'])}</tools>"
+        f"<place>{dice.choice(['', '-8.01034 112.18297 168.0 6.5'])}</place>{jobs}"
+    )
+
+
+class History:
+    """Segments of a landing with new, edited, deleted and restored submissions, and their batches."""
+
+    def __init__(self, folder: Path, dice: random.Random) -> None:
+        self.folder, self.dice, self.landing = folder, dice, Landing(folder / "landing", "visit")
+        self.live: dict[str, int] = {}
+        self.dead: list[str] = []
+        self.made = 0
+
+    def play(self, version: str) -> None:
+        for _ in range(self.dice.randint(2, 4)):
+            touched: dict[str, Received | Tombstone] = {}
+            for _ in range(self.dice.randint(1, 8)):
+                self._step(version, touched)
+            self.landing = Landing(self.folder / "landing", "visit")
+            self.landing.land(Told(touched.values(), len(self.live)), "2026-01-05T00:00:00+00:00")
+
+    def _step(self, version: str, touched: dict[str, Received | Tombstone]) -> None:
+        free = sorted(self.live.keys() - touched.keys())
+        verb = self.dice.choice(["new", "new", "edit", "delete", "restore"])
+        if verb == "delete" and free:
+            key = self.dice.choice(free)
+            del self.live[key]
+            self.dead.append(key)
+            touched[key] = Tombstone(key)
+            return
+        back = [key for key in self.dead if key not in touched]
+        if verb == "restore" and back:
+            key = back[0]
+            self.dead.remove(key)
+        elif verb == "edit" and free:
+            key = self.dice.choice(free)
+        else:
+            key = f"uuid:{len(self.live) + len(self.dead):04d}"
+        self.made += 1
+        self.live[key] = self.made
+        raw = xml(self.made, body(self.dice, version), version)
+        touched[key] = replace(received(raw, where=key, fallback_key=key, attachments=[]), key=key)
+
+    def batches(self, form: Schema, recipe: str) -> list[Batch]:
+        """Type every segment by itself; what is set aside is decided by the instance alone."""
+        made = []
+        for segment in self.landing.segments():
+            folder = self.folder / recipe / segment.name
+            tables.build([segment], form, folder, ZONE)
+            reasons(folder)
+            made.append(Batch(form, folder, (segment.name,), recipe))
+        return made
+
+
+def reasons(folder: Path) -> None:
+    root = literal(str(folder / "visit.parquet"))
+    columns = (
+        "_submission_id, 'visit' AS table_name, _submission_id AS _row_id, 'T1' AS rule, "
+        "['warning', 'info', 'critical'][CAST(right(_instance_id, 1) AS INT) % 3 + 1] AS severity, 'age' AS column_name, "
+        "'Karena.' AS why_id, 'Because.' AS why_en"
+    )
+    duckdb.execute(
+        f"COPY (SELECT {columns} FROM {root} WHERE CAST(right(_instance_id, 1) AS INT) % 2 = 0) "
+        f"TO {literal(str(folder / 'reasons.parquet'))} (FORMAT parquet)"
+    )
+
+
+@pytest.mark.parametrize("seed", range(HISTORIES))
+def test_any_history_in_any_order_gives_what_duckdb_has(tmp_path: Path, server: Server, seed: int) -> None:
+    dice = random.Random(seed)
+    history = History(tmp_path, dice)
+    history.play("1")
+    first, both = schema(tmp_path / "forms"), schema(tmp_path / "forms", FORM, LATER)
+    with (
+        embedded.Warehouse(tmp_path / "w.duckdb", ZONE) as ours,
+        postgres.Warehouse(server.fresh(), ZONE) as theirs,
+    ):
+        for batch in history.batches(first, "first"):
+            assert ours.load(batch) == theirs.load(batch)
+        assert content(ours) == content(theirs)
+        history.play("2")
+        batches = history.batches(both, "both")
+        for batch in batches:
+            ours.load(batch)
+        dice.shuffle(batches)
+        for batch in [*batches, dice.choice(batches)]:  # in another order, and one of them twice
+            theirs.load(batch)
+        for warehouse in (ours, theirs):
+            warehouse.summarise(["visit"])
+        found, wanted = content(theirs), content(ours)
+        order = "meta.load"
+        assert [row[:3] for row in found.pop(order)] == [row[:3] for row in wanted.pop(order)]
+        assert found == wanted
+        assert {row[1] for row in found["meta.submission"] if row[4] != "deleted"} == set(history.live)
+
+
+# -- values
+
+
+def odd_values(folder: Path, *dates: str) -> Batch:
+    text = (
+        FORM.replace("| text                 | title ", "| dateTime             | title ")
+        .replace("| text                 | what ", "| time                 | what ")
+        .replace("| integer              | hours", "| decimal              | hours")
+    )
+    compiled = schema_of([form(folder / "forms", text)])
+    dates = dates or ("2026-02-28", "")
+    whos = ('a"b', "a,b\n\r\n c", "\\N", "\\.", " ", "NULL", "'", "%s ?", "é😀\u2028", "\ta")
+    told = [
+        received(
+            xml(
+                n,
+                f"<who>{who}</who><age>{9007199254740993 - n}</age><born>{dates[n % len(dates)]}</born><work>1</work>"
+                f"<job><title>1905-01-01T00:00:00+07:00</title><hours>{0.1 + n * 1e-17 or 1}</hours>"
+                "<task><what>23:59:59.999+07:00</what></task></job>",
+            ),
+            where="x",
+            fallback_key="x",
+            attachments=[],
+        )
+        for n, who in enumerate(whos, 1)
+    ]
+    landing = Landing(folder / "landing", "visit")
+    landing.land(Told(told, len(told)), "t")
+    tables.build(landing.segments(), compiled, folder / "built", ZONE)
+    reasons(folder / "built")
+    return Batch(compiled, folder / "built", ("1",), "r")
+
+
+def published(path: Path) -> dict[str, list]:
+    """Read the analysts' copy as text, and the types of its columns."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        names = connection.execute(
+            "SELECT table_schema || '.\"' || table_name || '\"' FROM information_schema.tables ORDER BY 1"
+        ).fetchall()
+        return {
+            name: [
+                connection.execute(f"DESCRIBE {name}").fetchall(),
+                sorted(connection.execute(f"SELECT CAST(t AS VARCHAR) FROM {name} t").fetchall()),
+            ]
+            for [name] in names
+        }
+
+
+def test_odd_values_come_through_and_out_again(tmp_path: Path, server: Server) -> None:
+    batch = odd_values(tmp_path, "0044-03-15 (BC)", "infinity", "999999-01-01", "2026-02-28", "")
+    with (
+        embedded.Warehouse(tmp_path / "w.duckdb", ZONE) as ours,
+        postgres.Warehouse(server.fresh(), ZONE) as theirs,
+    ):
+        for name, warehouse in (("ours", ours), ("theirs", theirs)):
+            warehouse.load(batch)
+            warehouse.publish(tmp_path / f"{name}.duckdb")
+        assert published(tmp_path / "theirs.duckdb") == published(tmp_path / "ours.duckdb")
+        assert not list(tmp_path.glob("*.part"))
+        born = "SELECT born::text FROM clean.visit UNION ALL SELECT born::text FROM quarantine.visit"
+        days = [row[0] for row in theirs.connection.execute(born).fetchall()]
+        assert len(days) == 10
+        assert set(days) == {"infinity", "0044-03-15 BC", "999999-01-01", "2026-02-28", None}
+        names = "SELECT who FROM pii.visit UNION ALL SELECT who FROM quarantine.visit"
+        assert rows(ours.connection, f"({names})") == rows(theirs.connection, f"({names}) AS both_places")
+
+
+def test_references_are_split_and_renewed(tmp_path: Path, server: Server) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text('alumni_id,name,course\nA1,"Sri, Rahayu",\nA2,,"las ""listrik"""\n')
+    reference = Reference("person", file, ("name",))
+    with (
+        embedded.Warehouse(tmp_path / "w.duckdb", ZONE) as ours,
+        postgres.Warehouse(server.fresh(), ZONE) as theirs,
+    ):
+        for warehouse in (ours, theirs):
+            warehouse.load_reference(reference, "1")
+        assert content(ours) == content(theirs)
+        file.write_text("alumni_id,name\nA3,Budi\n")
+        for warehouse in (ours, theirs):
+            warehouse.load_reference(reference, "1")  # the digest says it is the same
+        assert len(rows(theirs.connection, "clean.person")) == 2
+        for warehouse in (ours, theirs):
+            warehouse.load_reference(reference, "2")
+        assert content(ours) == content(theirs)
+        assert rows(theirs.connection, "pii.person") == [("A3", "Budi")]
+        with pytest.raises(WarehouseError, match=r"people.csv: has no column phone"):
+            theirs.load_reference(replace(reference, direct=("phone",)), "3")
+        assert rows(theirs.connection, "clean.person") == [("A3",)]
+
+
+# -- crashes and company
+
+LOADER = """
+import sys
+from pathlib import Path
+from tracer_etl import pipeline
+from tracer_etl.study import read_study
+study = read_study(Path(sys.argv[1]))
+print("ready", flush=True)
+pipeline.load(study)
+print("done", flush=True)
+"""
+
+
+def staged(folder: Path, count: int) -> Study:
+    """Lay out a study whose submissions are typed and checked."""
+    submissions = {str(i): xml(i, GOOD if i % 3 else BAD) for i in range(count)}
+    study = read_study(study_folder(folder, submissions))
+    pipeline.pull(study)
+    pipeline.build(study)
+    pipeline.check(study)
+    return study
+
+
+def loader(study: Study, url: str) -> subprocess.Popen:
+    command = [sys.executable, "-W", "ignore", "-c", LOADER, str(study.root / "study.toml")]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TRACER_DATABASE": url},
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_kill_9_while_loading_then_load_gives_the_same_tables(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = {"calm": server.fresh(), "wild": server.fresh()}
+    monkeypatch.setenv("TRACER_DATABASE", urls["calm"])
+    study = staged(tmp_path, 400)
+    pipeline.load(study)
+    with open_warehouse(study) as warehouse:
+        expected = content(warehouse)
+    monkeypatch.setenv("TRACER_DATABASE", urls["wild"])
+    pipeline.build(study)
+    pipeline.check(study)
+    dice, inside = random.Random(7), 0
+    for _ in range(8):
+        process = loader(study, urls["wild"])
+        assert process.stdout is not None
+        process.stdout.readline()
+        working = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{place(urls['wild']).rpartition('/')[2]}'"
+        while not server.execute(working)[0][0] and process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(dice.uniform(0, 0.3))
+        process.send_signal(signal.SIGKILL)
+        inside += process.wait() == -signal.SIGKILL
+        process.communicate()
+        while server.execute(working)[0][0]:
+            time.sleep(0.005)
+    assert inside >= 3
+    pipeline.build(study)
+    pipeline.check(study)
+    pipeline.load(study)
+    with open_warehouse(study) as warehouse:
+        assert content(warehouse) == expected
+
+
+def test_a_restart_of_the_database_in_the_middle_is_one_line_and_leaves_no_trace(tmp_path: Path) -> None:
+    batch = odd_values(tmp_path)
+    with running() as own:
+        url = own.fresh()
+        with postgres.Warehouse(url, ZONE) as warehouse:
+            warehouse.load(batch)
+            before = content(warehouse)
+
+        def interrupted() -> None:
+            with postgres.Warehouse(url, ZONE) as warehouse, warehouse.alone("visit") as connection:
+                connection.execute("BEGIN")
+                connection.execute("DELETE FROM clean.visit")
+                own.stop()
+                own.start()
+                connection.execute("COMMIT")
+
+        with pytest.raises(WarehouseError, match=r"^PostgreSQL .*: cannot be used \(") as caught:
+            interrupted()
+        assert "\n" not in str(caught.value)
+        with postgres.Warehouse(url, ZONE) as warehouse:
+            assert content(warehouse) == before
+            assert warehouse.load(replace(batch, recipe="another")).landed == 10
+
+
+def test_the_second_loader_of_a_form_waits_and_one_of_another_form_does_not(
+    tmp_path: Path, server: Server
+) -> None:
+    batch = odd_values(tmp_path)
+    url = server.fresh()
+    done = threading.Event()
+
+    def second() -> None:
+        with postgres.Warehouse(url, ZONE) as warehouse:
+            warehouse.load(batch)
+        done.set()
+
+    with postgres.Warehouse(url, ZONE) as first:
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        with first.alone("visit"):
+            other = threading.Thread(target=second)
+            other.start()
+            deadline = time.monotonic() + 60
+            while server.execute(waiting)[0][0] == 0 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert server.execute(waiting) == [(1,)]
+            assert not done.is_set()
+            with first.alone("another form"):
+                assert first.segments("visit") == frozenset()
+        other.join(60)
+        assert done.is_set()
+        assert first.segments("visit") == {"1"}
+        assert first.load(batch).landed == 10  # what the other has loaded: nothing is doubled
+        assert len(rows(first.connection, "meta.load")) == 1
+        assert first.summary("visit").landed == 10
+
+
+def test_who_waits_too_long_is_told_why(tmp_path: Path, server: Server) -> None:
+    batch = odd_values(tmp_path)
+    url = server.fresh()
+    with postgres.Warehouse(url, ZONE) as first, postgres.Warehouse(url, ZONE) as second:
+        second.connection.execute("SET lock_timeout = '50ms'")
+        with (
+            first.alone("visit"),
+            pytest.raises(WarehouseError, match=r"locked for .*; wait for the other loader"),
+        ):
+            second.load(batch)
+        assert second.load(batch).landed == 10
+
+
+@pytest.mark.slow
+def test_two_whole_loads_at_once_end_as_one(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = [server.fresh(), server.fresh()]
+    monkeypatch.setenv("TRACER_DATABASE", urls[0])
+    studies = [staged(tmp_path / name, 200) for name in ("one", "two")]
+    pipeline.load(studies[0])
+    with open_warehouse(studies[0]) as warehouse:
+        expected = content(warehouse)
+    pipeline.build(studies[0])
+    monkeypatch.setenv("TRACER_DATABASE", urls[1])
+    pipeline.build(studies[0])
+    pipeline.check(studies[0])
+    processes = [loader(study, urls[1]) for study in studies]
+    for process in processes:
+        out, problem = process.communicate(timeout=120)
+        assert out.endswith("done\n"), problem
+    with open_warehouse(studies[0]) as warehouse:
+        assert content(warehouse) == expected
+
+
+# -- who may do what
+
+
+@pytest.fixture(scope="module")
+def filled(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A loaded database, made by the administrator, with one user of each role."""
+    folder = tmp_path_factory.mktemp("filled")
+    url = server.fresh()
+    batch = odd_values(folder)
+    with postgres.Warehouse(url, ZONE) as warehouse:
+        warehouse.load(batch)
+        with warehouse.alone("marts") as connection:
+            connection.execute("CREATE TABLE marts.later AS SELECT count(*) AS n FROM clean.visit")
+    for user, role in (("sari", "tracer_analyst"), ("etl", "tracer_loader")):
+        server.execute(f"CREATE ROLE {user} LOGIN IN ROLE {role}")
+    server.execute("CREATE ROLE nobody LOGIN")
+    return url, folder
+
+
+def as_user(url: str, user: str) -> str:
+    return url.replace("://postgres@", f"://{user}@")
+
+
+def test_an_analyst_reads_clean_marts_and_open_meta(server: Server, filled: tuple[str, Path]) -> None:
+    url = as_user(filled[0], "sari")
+    for table in (
+        "clean.visit",
+        "clean.visit__job",
+        "clean.visit__selected",
+        "marts.later",
+        "meta.question",
+        "meta.pull",
+    ):
+        assert server.execute(f"SELECT count(*) >= 0 FROM {table}", url) == [(True,)], table
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM pii.visit",
+        "SELECT * FROM pii._attachment",
+        "SELECT * FROM quarantine.visit",
+        "SELECT * FROM quarantine.reason",
+        "SELECT * FROM meta.load",
+        "DELETE FROM clean.visit",
+        "CREATE TABLE clean.mine (a int)",
+        "CREATE SCHEMA mine",
+        "SET ROLE tracer_loader",
+        "COPY clean.visit TO '/tmp/out'",
+    ],
+)
+def test_an_analyst_is_refused(server: Server, filled: tuple[str, Path], statement: str) -> None:
+    from psycopg import errors
+
+    with pytest.raises(errors.InsufficientPrivilege):
+        server.execute(statement, as_user(filled[0], "sari"))
+
+
+def test_the_loader_loads_and_has_no_more_rights_than_that(server: Server, filled: tuple[str, Path]) -> None:
+    from psycopg import errors
+
+    url, folder = filled
+    batch = odd_values(folder / "again")
+    with postgres.Warehouse(as_user(url, "etl"), ZONE) as warehouse:
+        assert warehouse.load(replace(batch, recipe="another")).landed == 10
+        for statement in ("CREATE ROLE more", "SELECT pg_read_file('/etc/passwd')", "CREATE DATABASE more"):
+            with pytest.raises(errors.InsufficientPrivilege):
+                warehouse.connection.execute(statement)
+    owners = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname IN ('clean', 'pii', 'quarantine', 'marts', 'meta')"
+    assert server.execute(owners, url) == [("tracer_loader",)]
+    assert server.execute("SELECT count(*) FROM clean.visit", as_user(url, "sari")) != [
+        (0,)
+    ]  # made anew, open again
+
+
+def test_who_is_no_loader_is_told_what_to_grant(filled: tuple[str, Path]) -> None:
+    with pytest.raises(
+        WarehouseError, match=r'user nobody is no member of tracer_loader; GRANT tracer_loader TO "nobody"'
+    ):
+        postgres.Warehouse(as_user(filled[0], "nobody"), ZONE)
+
+
+def test_the_loader_in_a_database_not_opened_for_it(server: Server, filled: tuple[str, Path]) -> None:
+    with pytest.raises(WarehouseError, match=r"may not create schemas in the database .*use-postgresql.md"):
+        postgres.Warehouse(as_user(server.fresh(), "etl"), ZONE)
+
+
+def test_tables_and_columns_have_their_labels_keys_and_indexes(
+    server: Server, filled: tuple[str, Path]
+) -> None:
+    url = filled[0]
+    comments = dict(
+        server.execute(
+            "SELECT attname, col_description(attrelid, attnum) FROM pg_attribute "
+            "WHERE attrelid = 'clean.visit'::regclass AND attnum > 0",
+            url,
+        )
+    )
+    assert comments["work"] == "Work?"
+    assert server.execute("SELECT obj_description('clean.visit'::regclass)", url) == [("Visit",)]
+    keys = server.execute(
+        "SELECT conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'p' "
+        "AND connamespace = 'clean'::regnamespace ORDER BY 1",
+        url,
+    )
+    assert ("clean.visit", "PRIMARY KEY (_submission_id)") in keys
+    assert ("clean.visit__job", "PRIMARY KEY (_row_id)") in keys
+    indexes = server.execute(
+        "SELECT indexdef FROM pg_indexes WHERE tablename = 'visit__job' AND schemaname = 'clean'", url
+    )
+    assert any("(_parent_row_id)" in definition for (definition,) in indexes)
+
+
+# -- what is not ours, and what is wrong
+
+
+def test_a_database_of_something_else_is_left_alone(server: Server) -> None:
+    url = server.fresh()
+    server.execute("CREATE SCHEMA clean", url)
+    server.execute("CREATE TABLE clean.theirs AS SELECT 1 AS n", url)
+    with pytest.raises(
+        WarehouseError, match=r"has a schema clean that tracer_etl did not make; give it a database"
+    ):
+        postgres.Warehouse(url, ZONE)
+    assert server.execute("SELECT n FROM clean.theirs", url) == [(1,)]
+
+
+@pytest.mark.parametrize(("number", "kept"), [("number - 1", False), ("number + 1", True)])
+def test_another_layout_is_made_anew_and_a_newer_one_left_alone(
+    tmp_path: Path, server: Server, number: str, kept: bool
+) -> None:
+    batch = odd_values(tmp_path)
+    url = server.fresh()
+    with postgres.Warehouse(url, ZONE) as warehouse:
+        warehouse.load(batch)
+    server.execute(f"UPDATE meta.layout SET number = {number}", url)
+    if kept:
+        with pytest.raises(WarehouseError, match=r"made by a newer tracer_etl .*; upgrade"):
+            postgres.Warehouse(url, ZONE)
+        assert server.execute("SELECT count(*) FROM meta.submission", url) == [(10,)]
+    else:
+        with postgres.Warehouse(url, ZONE) as warehouse:
+            assert warehouse.recipe("visit") == ""
+            assert warehouse.load(batch).landed == 10
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://etl:s3cr@t@localhost/x",
+        "postgresql://etl:s3cr/t@localhost/x",
+        "postgresql://etl:s3cr#t@localhost/x",
+        "postgresql://etl:s3cr?t@localhost/x",
+        "postgresql://etl:s3cr%t@localhost/x",
+        "postgresql://etl:s3cr t@localhost/x",
+        "mysql://etl:s3cret@localhost/x",
+        "host=localhost password=s3cret",
+        "postgresql://etl:s3cret@localhost/x?nonsense=1",
+    ],
+)
+def test_a_wrong_address_never_shows_its_password(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    pytest.importorskip("psycopg")
+    from tracer_etl.cli import main
+
+    monkeypatch.setenv("TRACER_DATABASE", url)
+    monkeypatch.setattr(
+        sys, "argv", ["tracer-etl", "--verbose", "--study", str(study_folder(tmp_path)), "status"]
+    )
+    assert main() == StudyError.exit_code
+    printed = "".join(capfd.readouterr())
+    assert "TRACER_DATABASE: not an address of PostgreSQL" in printed
+    assert "s3cr" not in printed
+
+
+def test_a_refused_login_never_shows_its_password(server: Server) -> None:
+    url = server.fresh()
+    server.execute("CREATE ROLE locked LOGIN PASSWORD 'right'")
+    wrong = url.replace("://postgres@", "://locked:s3cret@")
+    with pytest.raises(WarehouseError, match=r"cannot be used \(.*password authentication failed") as caught:
+        postgres.Warehouse(wrong, ZONE)
+    assert "s3cret" not in f"{caught.value!r} {caught.value} {caught.value.__cause__!r}"
+    assert "\n" not in str(caught.value)
+
+
+def test_without_psycopg_the_extra_is_named(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['psycopg'] = None; from tracer_etl.cli import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, "--study", str(study_folder(tmp_path)), "status"],
+        env={**os.environ, "TRACER_DATABASE": "postgresql://localhost/x"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == StudyError.exit_code
+    assert "tracer-etl[postgres]" in done.stderr
+    assert done.stderr.count("\n") == 1
