@@ -316,3 +316,20 @@ def test_cells_of_a_person_without_age_are_unknown():
         "technical 2024",
         "public",
     ]
+
+
+def test_an_alarm_about_the_design_effect():
+    frame = simulated_frame(np.random.default_rng(7))
+    quiet, loud = (
+        person_weights(frame, Constants(replicates=1, deff_alarm=limit)).notes for limit in (1.5, 1.01)
+    )
+    assert not any(note.startswith("design effect") for note in quiet)
+    assert any(note.startswith("design effect 1.") and note.endswith("above 1.01") for note in loud)
+
+
+def test_a_class_that_answered_to_the_last_is_noted():
+    frame = simulated_frame(np.random.default_rng(7))
+    frame["responded"] |= frame["programme"] == "ac"
+    weighted = person_weights(frame, Constants(replicates=1))
+    assert "propensity fitted with a ridge of 1 (separation)" in weighted.notes
+    assert weighted.propensity.max() < 1
