@@ -223,7 +223,7 @@ def _study(document: Mapping[str, Any], root: Path) -> Study:
         title=dict(study["title"]),
         timezone=_zone(study["timezone"]),
         root=root,
-        server={**document["server"], "path": str(root / document["server"].get("path", ""))},
+        server=_server(document["server"], root),
         media=root / study.get("media", "forms/media"),
         expectations=root / study.get("expectations", "expectations"),
         landing=storage["landing"],
@@ -246,7 +246,7 @@ def _study(document: Mapping[str, Any], root: Path) -> Study:
         evidence=document.get("evidence", {}),
         case_lists=tuple(_case_list(table, root) for table in document.get("case_list", ())),
         crews=tuple(_crew(table, root) for table in document.get("phones", ())),
-        cases=root / storage.get("cases", "var/cases"),
+        cases=storage["cases"],
         decisions=root / study.get("decisions", "decisions.csv"),
         corrections=root / study.get("corrections", "corrections.csv"),
     )
@@ -282,11 +282,16 @@ def _crew(table: Mapping[str, Any], root: Path) -> Crew:
     return Crew(**{**table, "file": root / table["file"], "forms": tuple(table["forms"])})
 
 
+def _server(server: Mapping[str, Any], root: Path) -> Mapping[str, Any]:
+    return {**server, "path": str(root / server["path"])} if server.get("path") else server
+
+
 def _storage(storage: Mapping[str, str], root: Path) -> dict[str, Path]:
     """Place the study's files; TRACER_STORAGE keeps the names and puts them all into another folder."""
     elsewhere = os.environ.get("TRACER_STORAGE", "")
     names = ("landing", "staging", "warehouse", "published", "report")
     placed = {name: root / storage[name] for name in names}
+    placed["cases"] = root / storage.get("cases", "var/cases")
     return {n: Path(elsewhere).absolute() / path.name for n, path in placed.items()} if elsewhere else placed
 
 

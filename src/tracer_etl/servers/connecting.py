@@ -28,7 +28,7 @@ VARIABLES = {
     "passphrase": "TRACER_PASSPHRASE",
 }
 """Which environment variable goes before which key of [server]."""
-NEEDED = {"folder": (), "kobo": ("url",), "central": ("url", "user", "password", "project")}
+NEEDED = {"folder": ("path",), "kobo": ("url",), "central": ("url", "user", "password", "project")}
 
 
 def settings(study: Study, environment: Mapping[str, str] = os.environ) -> dict[str, str]:

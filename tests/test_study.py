@@ -1,0 +1,34 @@
+"""What study.toml and the environment come to: where files lie, and which server is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from makers import study_folder
+from tracer_etl.errors import StudyError
+from tracer_etl.servers import connecting
+from tracer_etl.study import read_study
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_nothing_of_another_storage_is_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = study_folder(tmp_path)
+    names = ("landing", "staging", "warehouse", "published", "report", "cases")
+    usual = [getattr(read_study(file), name) for name in names]
+    assert usual[-1] == tmp_path / "var" / "cases"
+    monkeypatch.setenv("TRACER_STORAGE", str(tmp_path / "trial"))
+    trial = [getattr(read_study(file), name) for name in names]
+    assert trial == [tmp_path / "trial" / path.name for path in usual]
+
+
+def test_a_folder_without_a_path_is_not_the_study_itself(tmp_path: Path) -> None:
+    file = study_folder(tmp_path)
+    file.write_text(file.read_text(encoding="utf-8").replace('path = "inbox"\n', ""), encoding="utf-8")
+    with pytest.raises(StudyError, match="path of the folder server missing; set TRACER_PATH"):
+        connecting.source(read_study(file))
+    given = connecting.settings(read_study(file), {"TRACER_PATH": str(tmp_path / "inbox")})
+    assert given["path"] == str(tmp_path / "inbox")
