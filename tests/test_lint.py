@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from lint_defect import Defect
 from lint_defects import DEFECTS
 from tracer_etl import errors
 from tracer_etl.cli import cli
@@ -20,6 +19,7 @@ from tracer_etl.lint.registry import FAMILIES
 from tracer_etl.lint.walk import walk_form
 
 if TYPE_CHECKING:
+    from lint_defect import Defect
     from tracer_etl.lint import Finding
 
 ROOT = Path(__file__).parents[1]
