@@ -18,7 +18,7 @@ from tracer_etl.evidence.cells import Values, effect_size, estimate_cell
 from tracer_etl.evidence.constants import Constants
 from tracer_etl.evidence.estimates import estimate_all
 from tracer_etl.evidence.indicators import all_indicators
-from tracer_etl.evidence.registry_rates import RESPONSE, cost_rows, demand_shares
+from tracer_etl.evidence.registry_rates import RESPONSE, cost_per_worker, cost_rows, demand_shares
 from tracer_etl.evidence.storing import definitions
 
 CONSTANTS = Constants(replicates=60)
@@ -129,17 +129,52 @@ def test_response_rates_by_hand():
     )
 
 
-def test_cost_per_worker_turns_the_interval_over():
-    classes = pd.DataFrame(
-        {"batch": ["a"] * 2 + ["b"] * 2, "package_cost_idr": [300.0] * 4, "cert_result": ["1", "1", "1", "2"]}
+CLASSES = pd.DataFrame(
+    {"batch": ["a"] * 2 + ["b"] * 2, "package_cost_idr": [300.0] * 4, "cert_result": ["1", "1", "1", "2"]}
+)
+
+
+def in_field(**changed: object) -> pd.DataFrame:
+    base = {
+        "indicator": "S1",
+        "unit": "share",
+        "group_by": "all",
+        "level": "",
+        "estimate": 0.5,
+        "se": 0.1,
+        "low": 0.25,
+    }
+    base |= {"high": 0.75, "cohort_low": 0.4, "cohort_high": 0.6, "unweighted": 0.6, "unweighted_low": 0.3}
+    return pd.DataFrame(
+        [{**base, "unweighted_high": 0.8, "n": 3.0, "suppressed": False, "note": "", **changed}]
     )
-    worked = {"estimate": 0.5, "se": 0.1, "low": 0.25, "high": 0.75, "cohort_low": 0.4, "cohort_high": 0.6}
-    found = {("all", ""): {**worked, "n": 3, "n_eff": 3.0, "weighted_total": 4.0, "unweighted": 0.6}}
-    certified, each = cost_rows(classes, found, ())
+
+
+def test_cost_counts_a_class_once_and_turns_the_interval_over():
+    [certified] = cost_rows(CLASSES, ())
     assert certified["estimate"] == 200  # 600 for three certified
+    each = cost_per_worker(CLASSES, in_field(), ()).iloc[0]
     assert each["estimate"] == 300  # 600 / (4 * 0.5)
-    assert (each["low"], each["high"]) == (200, 600)
+    assert (each["low"], each["high"], each["cohort_low"], each["cohort_high"]) == (200, 600, 250, 375)
     assert each["se"] == pytest.approx(60)
+
+
+def test_nobody_in_field_has_no_cost():
+    each = cost_per_worker(CLASSES, in_field(estimate=0.0, low=0.0, high=0.25), ()).iloc[0]
+    assert math.isnan(each["estimate"])
+    assert (each["low"], math.isnan(each["high"])) == (600, True)
+
+
+def test_where_s1_is_hidden_its_cost_is_too(estimates):
+    table, _ = estimates
+    hidden = {
+        code: set(zip(rows["group_by"], rows["level"], strict=True))
+        for code, rows in table[table["suppressed"]].groupby("indicator")
+    }
+    costs = table[table["indicator"] == "X1_in_field"]
+    places = set(zip(costs["group_by"], costs["level"], strict=True))
+    assert hidden["X1_in_field"] == hidden["S1"] & places != set()
+    assert costs.loc[costs["suppressed"], ["estimate", "low", "unweighted", "n"]].isna().all(axis=None)
 
 
 # R's survey

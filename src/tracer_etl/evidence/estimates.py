@@ -34,6 +34,8 @@ OF_ENROLMENTS = (
 )
 """A person in two classes counts in both: what is said of a class is said of its enrolments."""
 
+OF_COST = ("programme", "programme_year", "year", "funding")
+
 NESTED = (("programme_year", "programme"), ("programme_year", "year"), ("batch", "programme_year"))
 """Groupings whose cells sum to another grouping's."""
 
@@ -144,15 +146,12 @@ def estimate_table(study: Study, constants: Constants) -> pd.DataFrame:
     rows += registry_rates.registry_rows(
         registry_rates.CLASSES, study.enrolments, (*OF_PERSONS, *OF_ENROLMENTS)
     )
-    in_field = {
-        (row["group_by"], row["level"]): row for row in rows if row["indicator"] == "S1" and "estimate" in row
-    }
-    rows += registry_rates.cost_rows(
-        study.enrolments, in_field, ("programme", "programme_year", "year", "funding")
-    )
+    rows += registry_rates.cost_rows(study.enrolments, OF_COST)
     table = pd.DataFrame(rows).reindex(columns=[*storing.ESTIMATE, "minimum", "signed"])
     table = table.fillna({"minimum": 0, "signed": False, "note": ""})
     shown = suppress(table, lines(study), constants)
+    in_field = shown[shown["indicator"] == "S1"]
+    shown = pd.concat([shown, registry_rates.cost_per_worker(study.enrolments, in_field, OF_COST)])
     order = ["indicator", "group_by", "level"]
     return shown.sort_values(order, kind="stable")[list(storing.ESTIMATE)].reset_index(drop=True)
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    import pandas as pd
     from numpy.typing import NDArray
 
 
@@ -159,37 +159,42 @@ def plain_row(code: str, unit: str, group: str, level: str, estimate: float, n: 
     }
 
 
-def cost_rows(
-    enrolments: pd.DataFrame,
-    in_field: Mapping[tuple[str, str], Mapping[str, float]],
-    groupings: Sequence[str],
-) -> list[dict[str, object]]:
-    """Give X1: package cost in IDR per certified person (registry) and per in-field worker (from S1's rows).
-
-    The cost of a class is counted once. The interval per worker is S1's turned over: cost / (enrolled x bound).
-    """
+def cost_rows(enrolments: pd.DataFrame, groupings: Sequence[str]) -> list[dict[str, object]]:
+    """Give X1_certified: package cost in IDR per certified person; the cost of a class is counted once."""
     rows = []
     for group, level, part in levels_of(enrolments, groupings):
-        cost = float(part.groupby("batch")["package_cost_idr"].max().sum())
         certified = int((part["cert_result"] == "1").sum())
         if certified:
-            rows.append(plain_row("X1_certified", "IDR", group, level, cost / certified, len(part)))
-        found = in_field.get((group, level))
-        if found is not None and found["estimate"] > 0:
-            rows.append(_per_worker(cost / len(part), group, level, found))
+            each = _class_cost(part) / certified
+            rows.append(plain_row("X1_certified", "IDR", group, level, each, len(part)))
     return rows
 
 
-def _per_worker(each: float, group: str, level: str, found: Mapping[str, float]) -> dict[str, object]:
-    turned = {"low": "high", "high": "low", "cohort_low": "cohort_high", "cohort_high": "cohort_low"}
-    row = plain_row("X1_in_field", "IDR", group, level, each / found["estimate"], int(found["n"]))
-    for bound, source in turned.items():
-        row[bound] = each / found[source] if found[source] > 0 else math.inf
-    row["se"] = each / found["estimate"] * (found["se"] / found["estimate"])
-    row["n_eff"], row["weighted_total"] = found["n_eff"], found["weighted_total"]
-    row["unweighted"] = each / found["unweighted"] if found["unweighted"] > 0 else math.nan
-    row["note"] = ""
-    return row
+def cost_per_worker(
+    enrolments: pd.DataFrame, in_field: pd.DataFrame, groupings: Sequence[str]
+) -> pd.DataFrame:
+    """Give X1_in_field: package cost in IDR per in-field worker, from the rows of S1 as they are shown.
+
+    The interval is S1's turned over: cost / (enrolled x bound). Where S1 is hidden this is too, since the one gives away
+    the other.
+    """
+    each = {
+        (group, level): _class_cost(part) / len(part)
+        for group, level, part in levels_of(enrolments, groupings)
+    }
+    places = list(zip(in_field["group_by"], in_field["level"], strict=True))
+    told = in_field[[place in each for place in places]]
+    cost = pd.Series([each[place] for place in places if place in each], index=told.index, dtype=float)
+    turned = {"estimate": "estimate", "unweighted": "unweighted", "low": "high", "high": "low"}
+    turned |= {"cohort_low": "cohort_high", "cohort_high": "cohort_low"}
+    bounds = {name: cost / told[source].where(told[source] > 0) for name, source in turned.items()}
+    se = cost / told["estimate"] * (told["se"] / told["estimate"])
+    blank = {"unweighted_low": math.nan, "unweighted_high": math.nan}
+    return told.assign(**bounds, **blank, se=se, indicator="X1_in_field", unit="IDR")
+
+
+def _class_cost(part: pd.DataFrame) -> float:
+    return float(part.groupby("batch")["package_cost_idr"].max().sum())
 
 
 def demand_shares(
