@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from makers import study_folder
+from makers import study_folder, xml
+from tracer_etl import pipeline
 from tracer_etl.errors import StudyError
 from tracer_etl.servers import connecting
 from tracer_etl.study import read_study
@@ -32,3 +33,10 @@ def test_a_folder_without_a_path_is_not_the_study_itself(tmp_path: Path) -> None
         connecting.source(read_study(file))
     given = connecting.settings(read_study(file), {"TRACER_PATH": str(tmp_path / "inbox")})
     assert given["path"] == str(tmp_path / "inbox")
+
+
+def test_what_a_run_remarks_on_names_the_form(tmp_path: Path) -> None:
+    file = study_folder(tmp_path, {"1": xml(1), "2": xml(2)[:40]})
+    [remark] = pipeline.refresh(read_study(file)).remarks
+    assert remark.startswith("visit: visit.zip/instances/2/")
+    assert "not well-formed" in remark

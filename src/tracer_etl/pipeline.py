@@ -231,7 +231,7 @@ def refresh(
         publish(study)
         page = report(study)
         write_atomically(_mark(study), wanted.encode())
-    said = tuple(remark for one in pulled for remark in one.remarks)
+    said = tuple(f"{one.form_id}: {remark}" for one in pulled for remark in one.remarks)
     return Run(tuple(loaded), (*said, *_logs(study)), page, study.published, changed)
 
 
