@@ -14,7 +14,18 @@ from pathlib import Path
 import click
 
 from tracer_etl import __version__, errors
-from tracer_etl.cli import corrections, exports, field, forms, lint, publishing, quarantine, review, stages
+from tracer_etl.cli import (
+    corrections,
+    evidence,
+    exports,
+    field,
+    forms,
+    lint,
+    publishing,
+    quarantine,
+    review,
+    stages,
+)
 
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended: 128 + SIGINT."""
@@ -96,5 +107,6 @@ for _command in (
     review.review,
     quarantine.quarantine,
     corrections.corrections,
+    evidence.evidence,
 ):
     cli.add_command(_command)

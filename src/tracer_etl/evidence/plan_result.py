@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from tracer_etl.evidence import plan, storing
+from tracer_etl.evidence import plan
+from tracer_etl.evidence.outcome import store
 from tracer_etl.evidence.plan_config import CRITERIA
 from tracer_etl.evidence.plan_draws import draw, words
 from tracer_etl.evidence.plan_evidence import read_evidence
@@ -98,8 +99,7 @@ def store_plan(connection: Connection, made: Plan) -> None:
     per candidate and criterion), `plan_acceptability` (one per candidate and rank), `plan_portfolio` (one per set),
     `plan_sensitivity` (one per criterion), `plan_setting` (one per setting).
     """  # noqa: D205 - a list of tables
-    for name, table in made.tables.items():
-        storing.write(connection, name, TABLES[name], table)
+    store(connection, made.tables, TABLES)
 
 
 def _programmes(scored: Scored, drawn: Draws) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from tracer_etl.errors import StudyError
-from tracer_etl.evidence import storing
+from tracer_etl.evidence.outcome import store
 from tracer_etl.evidence.past_training import identities, months_before, recently_trained
 from tracer_etl.evidence.selection import ACCEPT, PENDING, Applicant, appeal_deadline, select
 from tracer_etl.evidence.selection_marks import Mark, combine
@@ -139,8 +139,7 @@ def store_selection(connection: Connection, made: Made) -> None:
     """Write `marts.selection_*`: result (one row per application), stratum, panel (one per programme), assessor, aim,
     setting.
     """  # noqa: D205 - a list of tables
-    for name, table in made.tables.items():
-        storing.write(connection, name, TABLES[name], table)
+    store(connection, made.tables, TABLES)
 
 
 def _require(connection: Connection) -> None:

@@ -1,0 +1,178 @@
+"""`evidence`: which programmes to offer, and whom to select."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tracer_etl.cli.output import line, near, print_json, remark, table, the_study, with_json
+from tracer_etl.errors import StudyError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from tracer_etl.evidence.marts import Connection
+    from tracer_etl.study import Study
+
+PLAN, SELECTION = "evidence/plan_2026.toml", "evidence/selection_2026.toml"
+_ONE, _FEW = 1, 2
+_DECIMALS = {
+    "p_top": _FEW,
+    "p_best": _FEW,
+    "in_field": _FEW,
+    "earnings_umk": _FEW,
+    "icc": _FEW,
+    "found": _FEW,
+}
+
+
+@click.group()
+def evidence() -> None:
+    """Rank the programmes for next year, and select the participants.
+
+    What the office decides stands in two files of evidence/; the results go into marts.plan_* and
+    marts.selection_* and into the published copy.
+    """
+
+
+@evidence.command("plan")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help=f"The office's file. Default: [evidence] plan, or {PLAN}.",
+)
+@with_json
+def plan(config: Path | None, as_json: bool) -> None:
+    """Rank the candidate programmes, and say how sure the ranking is."""
+    from tracer_etl import pipeline
+    from tracer_etl.evidence.plan_config import read_plan
+    from tracer_etl.evidence.plan_result import TABLES, make_plan, store_plan
+    from tracer_etl.warehouse import open_warehouse
+
+    study = _loaded()
+    wish = read_plan(config or study.root / study.evidence.get("plan", PLAN))
+    with open_warehouse(study) as warehouse, warehouse.alone("marts") as connection:
+        _estimated(connection)
+        made = make_plan(connection, wish)
+        store_plan(connection, made)
+    pipeline.publish(study)
+    rows = _rows(made.tables, TABLES)
+    if as_json:
+        print_json(rows)
+        return
+    ranked = [row for row in rows["plan_programme"] if not row["gates_failed"]]
+    shown = "place programme score p_top words_en rank_low rank_high in_field earnings_umk evidence"
+    _show("Programmes", ranked, shown)
+    _show(
+        "Fail a gate",
+        [row for row in rows["plan_programme"] if row["gates_failed"]],
+        "programme gates_failed",
+    )
+    _show("Best sets under the rules", rows["plan_portfolio"], "place score lost cost_idr seats programmes")
+    _show(
+        "When a weight changes", rows["plan_sensitivity"], "criterion weight break_even_weight chosen_without"
+    )
+    _show("Made with", rows["plan_setting"], "name value")
+
+
+@evidence.command("select")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help=f"The office's file. Default: [evidence] selection, or {SELECTION}.",
+)
+@click.option(
+    "--appeal-sheet",
+    "sheet",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write what applicants are shown as CSV: all scores, no name.",
+)
+@with_json
+def select(config: Path | None, sheet: Path | None, as_json: bool) -> None:
+    """Decide who gets a seat: gates, two blind assessors, strata, lottery band, reserve.
+
+    The 24-month rule compares HMACs of the NIK; their key comes from TRACER_HMAC_KEY in the environment.
+    """
+    from tracer_etl import pipeline
+    from tracer_etl.evidence.past_training import KEY
+    from tracer_etl.evidence.selection_config import read_selection
+    from tracer_etl.evidence.selection_result import (
+        TABLES,
+        appeal_sheet,
+        make_selection,
+        store_selection,
+    )
+    from tracer_etl.warehouse import open_warehouse
+
+    study = _loaded()
+    wish = read_selection(config or study.root / study.evidence.get("selection", SELECTION))
+    with open_warehouse(study) as warehouse, warehouse.alone("marts") as connection:
+        made = make_selection(connection, wish, os.environ.get(KEY, ""))
+        store_selection(connection, made)
+    pipeline.publish(study)
+    if sheet is not None:
+        appeal_sheet(made, wish).to_csv(sheet, index=False)
+        line(f"appeal sheet in {near(sheet)}")
+    rows = _rows(made.tables, TABLES)
+    if as_json:
+        print_json(rows | {"remarks": list(made.remarks)})
+        return
+    seated = [row for row in rows["selection_result"] if row["decision"] in ("accept", "reserve")]
+    seated.sort(key=lambda row: (row["stratum"], row["decision"], row["line"]))
+    _show("Seats and reserve", seated, "stratum decision number total rank in_band reason lot")
+    shown = (
+        "programme target_group seats carried passed cutoff band band_seats accepted reserve unfilled final"
+    )
+    _show("Strata", rows["selection_stratum"], shown)
+    _show("Agreement of panels", rows["selection_panel"], "programme applicants icc apart good")
+    _show("Severity of assessors", rows["selection_assessor"], "assessor applicants severity alarm")
+    _show("Aims", rows["selection_aim"], "name wanted found met")
+    _show("Made with", rows["selection_setting"], "name value")
+    remark(made.remarks)
+
+
+def _loaded() -> Study:
+    from tracer_etl.warehouse import has_warehouse
+
+    study = the_study()
+    if not has_warehouse(study):
+        raise StudyError("nothing is loaded yet", where=study.name, remedy="run `tracer-etl run`")
+    return study
+
+
+def _estimated(connection: Connection) -> None:
+    """Make the estimates where nobody has made them yet: the plan starts from them."""
+    from tracer_etl.evidence.constants import Constants
+    from tracer_etl.evidence.estimates import estimate_all
+
+    found = "select 1 from information_schema.tables where table_schema = 'marts' and table_name = 'estimate'"
+    if not connection.execute(found).fetchall():
+        line("tracer-etl: estimating first")
+        estimate_all(connection, Constants())
+
+
+def _rows(
+    tables: Mapping[str, pd.DataFrame], declared: Mapping[str, Mapping[str, str]]
+) -> dict[str, list[dict[str, Any]]]:
+    from tracer_etl.evidence.outcome import records
+
+    return {name.removeprefix("marts."): records(table, declared[name]) for name, table in tables.items()}
+
+
+def _show(title: str, rows: Sequence[Mapping[str, Any]], columns: str) -> None:
+    """Print rows under a title; numbers with as many decimals as a person reads."""
+    names = columns.split()
+    plain = [SimpleNamespace(**{name: _short(name, row[name]) for name in names}) for row in rows]
+    click.echo(f"{title}\n{table(plain, names) if plain else '(none)'}\n")
+
+
+def _short(name: str, value: object) -> object:
+    if isinstance(value, float):
+        return f"{value:.{_DECIMALS.get(name, _ONE)}f}"
+    return value[:12] if name == "lot" and isinstance(value, str) else value
