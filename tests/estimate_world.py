@@ -46,6 +46,7 @@ def world() -> duckdb.DuckDBPyConnection:
     for name, table in rows.tables.items():
         connection.register("fresh", pd.DataFrame(table))
         connection.execute(f"insert into clean.{name} by name select * from fresh")
+        connection.unregister("fresh")
     make_marts(connection)
     return connection
 
