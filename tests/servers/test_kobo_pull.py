@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kobo_world import QUICK, World, bare
+from kobo_world import FORM, QUICK, World, bare
 from makers import Nothing
 from tracer_etl.errors import Refused
 from tracer_etl.servers import Options, kobo
@@ -103,6 +103,23 @@ def test_interviews_of_a_real_client_read_as_their_xml_does(name: str) -> None:
         assert bare(dict(got[key].data)) == bare(dict(one.data))
         files = {file.name for file in got[key].attachments if file.present}
         assert files == {file.name for file in one.attachments}
+
+
+def test_no_project_is_looked_into_twice(tmp_path: Path) -> None:
+    with FakeKobo() as server:
+        forms = {
+            f"form{number}": World(server, tmp_path, FORM.replace("visit ", f"form{number} ")).form
+            for number in (1, 2, 3)
+        }
+        source = kobo.connect({"url": server.url, "token": server.token}, Options(), QUICK)
+        server.requests.clear()
+        assert {form_id: source.asset_of(form_id) for form_id in forms} == forms
+        looked = [
+            one.path
+            for one in server.requests
+            if one.path in {f"/api/v2/assets/{uid}/" for uid in forms.values()}
+        ]
+        assert sorted(looked) == sorted(set(looked))
 
 
 @pytest.mark.parametrize("answer", [{"welcome": "here"}, [], {"token": None}])

@@ -74,6 +74,7 @@ class KoboSource:
         """Remember the session; nothing is asked yet."""
         self.session, self.options = session, options
         self._assets: dict[str, str] = dict(options.assets)
+        self._id_strings: dict[str, str] = {}
 
     def pull(self, form_id: str, memory: Memory, *, sweep: bool = False) -> KoboPull:
         """Begin a pull of one form.
@@ -123,6 +124,9 @@ class KoboSource:
                 return found
 
     def _id_string(self, uid: str) -> str:
-        body = self.session.json(f"/api/v2/assets/{uid}/", {"format": "json"})
-        settings = (body.get("content") or {}).get("settings") or {}
-        return str(settings.get("id_string") or "")
+        """Give the form_id of a project; each is asked once, however many forms are looked for."""
+        if uid not in self._id_strings:
+            body = self.session.json(f"/api/v2/assets/{uid}/", {"format": "json"})
+            settings = (body.get("content") or {}).get("settings") or {}
+            self._id_strings[uid] = str(settings.get("id_string") or "")
+        return self._id_strings[uid]
