@@ -14,7 +14,7 @@ import pytest
 
 from makers import study_folder, xml
 from tracer_etl import pipeline
-from tracer_etl.errors import Refused, StudyError, Unavailable
+from tracer_etl.errors import Changed, Refused, StudyError, Unavailable
 from tracer_etl.fieldwork.review import (
     CLEAR,
     DECIDED,
@@ -28,6 +28,7 @@ from tracer_etl.fieldwork.review import (
     plan,
     review,
 )
+from tracer_etl.fieldwork.review_kobo import KoboDesk
 from tracer_etl.fieldwork.review_reasons import (
     CLEARED,
     LONGEST_COMMENT,
@@ -37,8 +38,10 @@ from tracer_etl.fieldwork.review_reasons import (
     findings,
     marked,
 )
+from tracer_etl.servers.session import Session
 from tracer_etl.study import Study, read_study
 from tracer_etl.testing import FakeCentral, FakeKobo, Fault
+from tracer_etl.testing.loopback import Loopback, Reply, Request
 from tracer_etl.warehouse.duckdb import Warehouse
 
 if TYPE_CHECKING:
@@ -603,6 +606,17 @@ def test_kobo_a_review_that_breaks_off_is_finished_by_the_next(kobo: OnKobo):
     assert isinstance(broken.failure, Refused)
     assert sorted(outcomes(broken)) == [(FLAG, "done")] * 100 + [(FLAG, "not done")] * 20
     assert sorted(outcomes(kobo.review())) == [(FLAG, "done")] * 20 + [(SETTLED, "")] * 100
+
+
+def test_kobo_rows_that_are_counted_and_not_given_are_not_taken_for_deleted():
+    class Hollow(Loopback):
+        def handle(self, request: Request) -> Reply:
+            return Reply.of_json({"username": "me", "count": 1, "results": []})
+
+    with Hollow() as server:
+        desk = KoboDesk(Session(server.url, lambda _renew: {}), lambda form_id: form_id)
+        with pytest.raises(Changed, match="1 submissions are counted, none given; "):
+            desk.standing("visit", ["1"])
 
 
 def test_kobo_an_account_that_may_only_look_is_refused(kobo: OnKobo):

@@ -9,7 +9,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tracer_etl.errors import Refused
+from tracer_etl.errors import Changed, Refused
 from tracer_etl.fieldwork.review import CLEAR, DECIDED, DELETED, EDITED, FLAG, FLAGGED, Standing
 
 if TYPE_CHECKING:
@@ -68,15 +68,22 @@ class KoboDesk:
     def _rows(
         self, path: str, query: Mapping[str, Any], number: Mapping[str, Any]
     ) -> Iterator[dict[str, Any]]:
-        """Read rows page by page, however few the server hands out at a time; `number` restricts `_id`."""
+        """Read rows page by page, however few the server hands out at a time; `number` restricts `_id`.
+
+        Raises:
+            Changed: the server counts rows and gives none: they are not gone.
+        """
         last, more = 0, True
         while more:
             asked = {**query, "_id": {**number, "$gt": last}}
             options = {"query": json.dumps(asked), "fields": _FIELDS, "sort": '{"_id": 1}', "limit": "1000"}
             page = self.session.json(f"{path}/data.json", options)
-            rows = page["results"]
+            count, rows = page["count"], page["results"]
+            if count and not rows:
+                what = f"{count} submissions are counted, none given"
+                raise Changed(what, where=f"{self.session.host} {path}", remedy="review again")
             yield from rows
-            last, more = max((int(row["_id"]) for row in rows), default=0), 0 < len(rows) < page["count"]
+            last, more = max((int(row["_id"]) for row in rows), default=0), len(rows) < count
 
     def _standing(self, row: Mapping[str, Any]) -> Standing:
         status = row.get("_validation_status") or {}
