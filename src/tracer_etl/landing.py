@@ -249,7 +249,7 @@ class Landing:
 
     @property
     def pulled_at(self) -> str:
-        """Give when the last pull ended, with news or without; empty before the first."""
+        """Give when the last pull began, with news or without; empty before the first."""
         path = self.folder / "pulled_at"
         return path.read_text(encoding="utf-8") if path.exists() else ""
 

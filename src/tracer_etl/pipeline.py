@@ -61,8 +61,8 @@ class Run:
 class Status:
     """How one form stands: counts in submissions, and the last pull's proof.
 
-    `last_pull` is ISO 8601, UTC; `on_server` is None before the first complete pull; `failed` says what the
-    last pull lacks; `remarks` tell of drift it saw.
+    `last_pull` is ISO 8601, UTC; `on_server` is None before the first pull and after one that broke off;
+    `failed` says what the last pull lacks; `remarks` tell of drift it saw.
     """
 
     form_id: str
