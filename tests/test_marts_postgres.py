@@ -9,11 +9,19 @@ import tempfile
 from decimal import Decimal
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from demand import fill
 from frame import Frame, frame
+from tracer_etl.evidence import storing
 from tracer_etl.evidence.marts import make_marts
+from tracer_etl.evidence.plan_config import read_plan
+from tracer_etl.evidence.plan_result import TABLES as PLAN
+from tracer_etl.evidence.plan_result import make_plan, store_plan
+from tracer_etl.evidence.selection_config import read_selection
+from tracer_etl.evidence.selection_result import TABLES as SELECTION
+from tracer_etl.evidence.selection_result import make_selection, store_selection
 
 TYPES = {"DOUBLE": "double precision"}
 
@@ -97,4 +105,21 @@ def test_both_databases_make_the_same_marts(server):
         assert len(rows(target, "marts.interview")) == 61
         assert len(rows(target, "marts.idea_topic")) == 3
         assert len(rows(target, "marts.selection_mark")) == 2
+        for connection in (made.connection, target):
+            decide(connection)
+        for name in (*PLAN, *SELECTION):
+            assert rows(target, name) == rows(made.connection, name), name
     made.connection.close()
+
+
+def decide(connection) -> None:
+    """Rank and select from the marts and one estimate."""
+    folder = Path(__file__).parents[1] / "evidence"
+    known = {"indicator": "S1", "group_by": "programme", "level": "barista", "estimate": 0.8, "n_eff": 17.0}
+    table = pd.DataFrame([known | {"suppressed": False}]).reindex(columns=list(storing.ESTIMATE))
+    storing.write(connection, "marts.estimate", storing.ESTIMATE, table)
+    store_plan(connection, make_plan(connection, read_plan(folder / "plan_2026.toml")))
+    chosen = make_selection(
+        connection, read_selection(folder / "selection_2026.toml"), "a key for tests only"
+    )
+    store_selection(connection, chosen)

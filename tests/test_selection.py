@@ -351,7 +351,6 @@ def world():
     made = frame()
     add_tables(made.connection)
     connection = made.connection
-    connection.execute("create table pii.registry_person (alumni_id varchar, nik_hmac varchar)")
     cases = {
         "K0001": ("2024-03-17", "dbhcht"),
         "K0002": ("2024-03-16", "dbhcht"),  # 24 months to the day
@@ -410,6 +409,9 @@ def test_a_wrong_key_is_noticed():
 
 def test_the_round_from_the_marts(config):
     connection = world()
+    connection.execute(
+        "update clean.applicant_registration set ap_age = 17 where _submission_id = 'uuid:K0003'"
+    )
     applicant(connection, "K0006", ap_age=46, ap_past="1")
     applicant(connection, "K0007")  # the same person as K0005, later
     insert(
@@ -438,6 +440,7 @@ def test_the_round_from_the_marts(config):
     assert (row["need"], row["interview"], row["commitment"], row["plan"]) == (30, 15, 25, 7.5)
     assert row["total"] == 30 + 25 + 15 + 7.5
     assert "1 applications are not on the office's list of applicants" in made.remarks
+    assert "1 with a seat are under 18: a guardian must sign" in made.remarks
     aims = made.tables["marts.selection_aim"].set_index("name")["found"].to_dict()
     assert aims == {"women": 1, "disability": 3}
     connection.close()

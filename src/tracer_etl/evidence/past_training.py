@@ -6,6 +6,7 @@ one the registry was made with. The NIK itself never leaves this module.
 
 from __future__ import annotations
 
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -80,9 +81,4 @@ def months_before(day: date, months: int) -> date:
     (datetime.date(2024, 3, 16), datetime.date(2026, 2, 28))
     """
     year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
-    for last in (day.day, 30, 29, 28):
-        try:
-            return date(year, month + 1, min(day.day, last))
-        except ValueError:
-            continue
-    raise AssertionError(day)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))

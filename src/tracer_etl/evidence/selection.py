@@ -26,7 +26,7 @@ _SATURDAY, _HAIR = 5, 1e-9
 
 @dataclass(frozen=True)
 class Applicant:
-    """One application; `failed` names the gates it does not pass, need is 0-30 from what it declares."""
+    """One application; `failed` names the gates it does not pass, need is 0-30 from what it declares; minor = under 18."""
 
     number: str
     programme: str
@@ -34,6 +34,7 @@ class Applicant:
     need: float
     women: bool = False
     disability: bool = False
+    minor: bool = False
     desa: str = ""
     failed: tuple[str, ...] = ()
     points: Points | None = None

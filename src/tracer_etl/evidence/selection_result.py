@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -76,6 +76,9 @@ TABLES = {
 }
 """Each mart of the selection and its columns."""
 
+ADULT = 18
+"""Below it a guardian signs (UU PDP art. 25)."""
+
 _GATES = (
     "resident",
     "age",
@@ -87,7 +90,7 @@ _GATES = (
     "statement",
 )
 _APPLICANT = f"""
-select submission_id, number, programme, target_group, sex, disability, desa_code,
+select submission_id, number, programme, target_group, sex, disability, age, desa_code,
   need_status + need_welfare + need_vulnerable as need, {", ".join(f"gate_{gate}" for gate in _GATES)}
 from marts.selection_applicant order by place
 """
@@ -174,7 +177,7 @@ def read_applicants(
     seen: set[str] = set()
     found, unlisted = [], 0
     for submission_id, number, *rest in connection.execute(_APPLICANT).fetchall():
-        programme, group, sex, disability, desa, need, *gates = rest
+        programme, group, sex, disability, age, desa, need, *gates = rest
         failed = [gate for gate, passed in zip(_GATES, gates, strict=True) if not passed]
         failed += ["training_registry"] if submission_id in trained else []
         hashed = known.hashes.get(submission_id, submission_id)
@@ -183,11 +186,12 @@ def read_applicants(
         unlisted += number is None
         given = marks.get(number)
         points = combine(given, config.third_assessor_above) if given else None
-        person = {"women": sex == "2", "disability": bool(disability), "desa": desa or ""}
         own = number or submission_id
-        found.append(
-            Applicant(own, programme, group, float(need), **person, failed=tuple(failed), points=points)
+        one = Applicant(
+            own, programme, group, float(need), sex == "2", bool(disability), failed=tuple(failed)
         )
+        minor = age is not None and age < ADULT
+        found.append(replace(one, minor=minor, desa=desa or "", points=points))
     listing = (f"{unlisted} applications are not on the office's list of applicants",) if unlisted else ()
     return found, (*known.remarks, *listing)
 
@@ -232,6 +236,9 @@ def _open_ends(chosen: Selection) -> list[str]:
         if one.decision == PENDING and one.stratum:
             waiting[one.reason] += 1
     remarks = [f"{count} applicants: {reason}" for reason, count in sorted(waiting.items())]
+    minors = sum(one.decision == ACCEPT and one.applicant.minor for one in chosen.outcomes)
+    if minors:
+        remarks.append(f"{minors} with a seat are under {ADULT}: a guardian must sign")
     unsettled = [f"{one.programme}-{one.group}" for one in chosen.strata if not one.final]
     if unsettled:
         remarks.append(f"not final, someone is still to be assessed: {', '.join(unsettled)}")
