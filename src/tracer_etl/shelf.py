@@ -71,9 +71,15 @@ class Shelf:
         return known
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write so that after a crash the file is either the old one or the new one, whole."""
+def write_atomically(path: Path, content: bytes, *, private: bool = False) -> None:
+    """Write so that after a crash the file is either the old one or the new one, whole.
+
+    A `private` file is readable by its owner only, also while it is written.
+    """
     temporary = path.with_name(path.name + ".part")
+    if private:
+        temporary.unlink(missing_ok=True)
+        temporary.touch(mode=0o600, exist_ok=False)
     with temporary.open("wb") as stream:
         stream.write(content)
         stream.flush()

@@ -572,6 +572,16 @@ def test_a_form_without_a_link_gets_a_file_and_one_with_a_link_entities(root, od
     assert delivery.target.place == "entity list people"
 
 
+def test_what_a_killed_run_left_readable_does_not_make_the_next_list_so(root):
+    made, one = one_list(root)
+    (root / "var/cases").mkdir(parents=True)
+    for name in ("people.part", "people.csv.part"):
+        (root / "var/cases" / name).write_text("half", encoding="utf-8")
+        (root / "var/cases" / name).chmod(0o644)
+    path = cases.keep_for_phones(made, one, cases.read_cases(made, one))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 # -- KoboToolbox
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from tracer_etl.errors import Refused, StudyError, WarehouseError
 from tracer_etl.fieldwork.assignment import Person, assign
 from tracer_etl.names import literal
+from tracer_etl.shelf import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -354,10 +355,7 @@ def keep_for_phones(study: Study, case_list: CaseList, cases: Mapping[str, Case]
     """Write the list as file for the phones; only its owner may read it."""
     path = study.cases / f"{case_list.name}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.touch(mode=0o600)
-    part.write_bytes(write_csv(travelling(case_list), cases.values()))
-    part.replace(path)
+    write_atomically(path, write_csv(travelling(case_list), cases.values()), private=True)
     return path
 
 

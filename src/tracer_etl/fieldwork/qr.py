@@ -9,6 +9,8 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tracer_etl.shelf import write_atomically
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -86,9 +88,5 @@ def write_sheet(path: Path, badges: Sequence[Badge], title: Mapping[str, str]) -
     template = environment.get_template("qr_sheet.html.j2")
     drawn = [(badge, svg(encode(badge.settings))) for badge in badges]
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)
-    part.touch(mode=0o600)
-    part.write_text(template.render(badges=drawn, title=title), encoding="utf-8")
-    part.replace(path)
+    write_atomically(path, template.render(badges=drawn, title=title).encode(), private=True)
     return path
