@@ -326,6 +326,7 @@ def test_the_server_may_live_below_a_path(server: Server) -> None:
 
 def test_no_secret_in_any_log_error_or_repr(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="tracer_etl")  # another test may have run the command line
     session = open_session(server)
     said = [repr(session), repr(session.__dict__.get("patience"))]
     server.answers["/bad"] = Reply.of_json({"message": "no"}, 403)
