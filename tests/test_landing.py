@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from makers import xml
-from tracer_etl.errors import LandingError, Unavailable
+from tracer_etl.errors import Changed, LandingError, Unavailable
 from tracer_etl.landing import Landing
 from tracer_etl.records import Attachment, Deployed, Proof, Received, Tombstone
 from tracer_etl.servers.openrosa import received
@@ -56,7 +56,7 @@ def test_what_came_before_a_server_failed_is_kept_and_the_cursor_stays(tmp_path:
 
 def test_an_incomplete_pull_fails_with_what_is_missing_and_keeps_what_came(tmp_path: Path) -> None:
     short = Scripted([one(1)], Proof(2, 1, 1, missing=("uuid:00000002",)))
-    with pytest.raises(LandingError, match=r"counts 2 .* 1 came .*uuid:00000002"):
+    with pytest.raises(Changed, match=r"counts 2 .* 1 came .*uuid:00000002"):
         Landing(tmp_path, "visit").land(short, "t1")
     landing = Landing(tmp_path, "visit")
     assert list(landing.stamps) == ["uuid:00000001"]

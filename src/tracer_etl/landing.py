@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from tracer_etl.envelope import Index, digest_of, identity_of, raw_line, stamp_of
-from tracer_etl.errors import LandingError, ServerError
+from tracer_etl.errors import Changed, LandingError, ServerError
 from tracer_etl.records import Tombstone, silent
 from tracer_etl.segments import KINDS, SegmentWriter
 from tracer_etl.shelf import Shelf, claimed, write_atomically
@@ -171,8 +171,9 @@ class Landing:
         the cursor stays where it was.
 
         Raises:
-            LandingError: the pull is incomplete, or brings submissions of another origin, or another pull is
-                at work here or was since this landing was opened.
+            LandingError: the pull brings submissions of another origin, or another pull is at work here, or was
+                since this landing was opened.
+            Changed: the pull is incomplete.
             ServerError: the server failed before the end.
         """
         with _guarded(self.folder), self._alone():
@@ -218,7 +219,7 @@ class Landing:
             self._commit(pull, entries, {**proved, "pulled_at": pulled_at})
             listed = f" (missing: {', '.join(proof.missing[:5])})" if proof.missing else ""
             what = f"the server counts {proof.server_count} submissions, {proof.distinct_keys} came{listed}"
-            raise LandingError(what, where=self.form_id, remedy="pull again; what came is kept")
+            raise Changed(what, where=self.form_id, remedy="pull again; what came is kept")
         new = sum(entry["records"] for entry in entries)
         return Landed(self.form_id, new, len(self._index.stamps), proof.remarks)
 

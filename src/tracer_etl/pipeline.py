@@ -98,8 +98,8 @@ def pull(
     """Land what is new of each form; `sweep` compares every submission, whatever the server says changed.
 
     Raises:
-        ServerError: the server refuses or fails; what came before is kept.
-        LandingError: a pull is incomplete, or of another server than what is landed.
+        ServerError: the server refuses or fails, or a pull is incomplete; what came is kept.
+        LandingError: a pull is of another server than what is landed, or another pull is at work.
     """
     source, landed = connecting.source(study, options), []
     for form in study.chosen(forms):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from central_case import FORM, Case, key, xml
-from tracer_etl.errors import LandingError, Unavailable
+from tracer_etl.errors import Changed, Unavailable
 from tracer_etl.testing import FakeCentral, Fault
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ def test_central_proof_a_submission_that_is_listed_and_never_handed_out_fails_th
     with Miser() as server:
         case = Case(tmp_path, server)
         case.send(1, 2, 3)
-        with pytest.raises(LandingError, match=f"counts 3 submissions, 2 came .missing: {key(2)}"):
+        with pytest.raises(Changed, match=f"counts 3 submissions, 2 came .missing: {key(2)}"):
             case.pull()
         assert case.landing.cursor == {}
         assert set(case.rows()) == {key(1), key(3)}
