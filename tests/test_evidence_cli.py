@@ -1,0 +1,117 @@
+"""`tracer-etl evidence plan` and `evidence select`: on the rehearsal, and where something is missing."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from tracer_etl import pipeline
+from tracer_etl.cli import cli
+from tracer_etl.errors import StudyError
+from tracer_etl.evidence import storing
+from tracer_etl.evidence.outcome import records, store
+from tracer_etl.evidence.rehearsal.people import REHEARSAL_KEY
+from tracer_etl.study import read_study
+
+ROOT = Path(__file__).parents[1]
+
+
+def study_in(folder: Path) -> Path:
+    text = (ROOT / "study.toml").read_text(encoding="utf-8")
+    text = re.sub(r'"((?:forms|expectations)[^"]*)"', lambda match: f'"{ROOT / match[1]}"', text)
+    path = folder / "study.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def called(study: Path, *arguments: str):
+    return CliRunner().invoke(cli, ["--study", str(study), "evidence", *arguments], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("command", ["plan", "select"])
+def test_before_anything_is_loaded_it_says_what_to_run(tmp_path, command):
+    with pytest.raises(StudyError, match=r"nothing is loaded yet; run `tracer-etl run`"):
+        called(study_in(tmp_path), command)
+
+
+def test_rows_are_plain_values():
+    declared = {"name": storing.TEXT, "place": storing.WHOLE, "share": storing.REAL, "met": storing.TRUTH}
+    table = pd.DataFrame([["a", 1, 0.5, True], ["b", None, math.nan, None]], columns=list(declared))
+    assert records(table, declared) == [
+        {"name": "a", "place": 1, "share": 0.5, "met": True},
+        {"name": "b", "place": None, "share": None, "met": None},
+    ]
+
+
+def test_tables_are_stored_all_or_none():
+    declared = {"marts.one": {"value": storing.REAL}, "marts.two": {"value": storing.WHOLE}}
+    good = {name: pd.DataFrame({"value": [1.0]}) for name in declared}
+    with duckdb.connect() as connection:
+        connection.execute("create schema marts")
+        store(connection, good, declared)
+        with pytest.raises(ValueError, match="invalid literal"):
+            store(connection, {**good, "marts.two": pd.DataFrame({"value": ["x"]})}, declared)
+        for name in declared:
+            assert connection.table(name).fetchall() == [(1,)]
+
+
+@pytest.fixture(scope="module")
+def rehearsed(tmp_path_factory):
+    path = study_in(tmp_path_factory.mktemp("evidence"))
+    pipeline.refresh(read_study(path))
+    return path
+
+
+@pytest.mark.slow
+def test_plan_on_the_rehearsal(rehearsed):
+    file = str(ROOT / "evidence/plan_2026.toml")
+    first = called(rehearsed, "plan", "--config", file, "--json")
+    assert first.exit_code == 0
+    found = json.loads(first.stdout)
+    programmes = {row["programme"]: row for row in found["plan_programme"]}
+    assert sum(row["p_top"] or 0 for row in programmes.values()) == pytest.approx(4)
+    assert programmes["grafis"]["gates_failed"] == "G2"
+    assert programmes["alsintan"]["evidence"] == "no evidence yet: pilot"
+    planted = json.loads((ROOT / "forms/rehearsal/truth.json").read_text(encoding="utf-8"))["programs"]
+    for (
+        code,
+        truth,
+    ) in planted.items():  # shrunk, so nobody is further than three spreads from what was planted
+        assert programmes[code]["in_field"] == pytest.approx(truth["planted_in_field"], abs=0.15), code
+    assert called(rehearsed, "plan", "--config", file, "--json").stdout == first.stdout
+    text = called(rehearsed, "plan", "--config", file).stdout
+    assert "Best sets under the rules" in text
+    with duckdb.connect(str(read_study(rehearsed).published), read_only=True) as connection:
+        assert len(connection.execute("select * from marts.plan_programme").fetchall()) == len(programmes)
+
+
+@pytest.mark.slow
+def test_selection_on_the_rehearsal(rehearsed, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACER_HMAC_KEY", REHEARSAL_KEY.decode())
+    file, sheet = str(ROOT / "evidence/selection_2026.toml"), tmp_path / "appeal.csv"
+    ran = called(rehearsed, "select", "--config", file, "--json", "--appeal-sheet", str(sheet))
+    assert ran.exit_code == 0
+    found = json.loads(ran.stdout)
+    seats = {f"{row['programme']}-{row['target_group']}": row for row in found["selection_stratum"]}
+    for name, stratum in seats.items():
+        own = [row for row in found["selection_result"] if row["stratum"] == name]
+        assert sum(row["decision"] == "accept" for row in own) == stratum["accepted"] <= stratum["seats"]
+    lots = {row["number"]: row for row in found["selection_result"] if row["decision"] == "accept"}
+    assert all(
+        row["total"] >= 55 and row["commitment"] >= 15 and row["aptitude"] >= 10 for row in lots.values()
+    )
+    assert not any("no NIK typed" in remark for remark in found["remarks"])
+    again = called(rehearsed, "select", "--config", file, "--json")
+    assert json.loads(again.stdout) == found
+    with sheet.open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    assert len(rows) == len(found["selection_result"])
+    assert "Seats and reserve" in called(rehearsed, "select", "--config", file).stdout
