@@ -41,7 +41,9 @@ def cast(column: Column, text: str) -> str:
         case "BOOLEAN":
             return f"CASE lower({text}) WHEN 'true' THEN true WHEN '1' THEN true WHEN 'false' THEN false WHEN '0' THEN false END"
         case "VARCHAR":
-            return text
+            # Collect writes "; " between points, Web Forms ";".
+            line = column.kind in ("geotrace", "geoshape")
+            return f"regexp_replace({text}, '\\s*;\\s*', ';', 'g')" if line else text
 
 
 def _position_part(part: str, text: str) -> str:

@@ -16,7 +16,7 @@ LIMIT = 63
 # Reserved in PostgreSQL 16 or DuckDB: as a bare column name each is a syntax error in one of the two.
 RESERVED = frozenset(
     """
-    all analyse analyze and any array as asc asymmetric authorization between binary both case cast
+    all analyse analyze and anti any array as asc asof asymmetric at authorization between binary both by case cast
     check collate collation column concurrently constraint create cross current_catalog current_date
     current_role current_schema current_time current_timestamp current_user default deferrable desc
     describe distinct do else end except false fetch for foreign freeze from full glob grant group
@@ -24,7 +24,7 @@ RESERVED = frozenset(
     limit localtime localtimestamp map natural not notnull null offset on only or order outer
     overlaps pivot pivot_longer pivot_wider placing positional primary qualify references returning
     right select semi session_user show similar some struct summarize symmetric system_user table
-    tablesample then to trailing true try_cast union unique unpivot user using variadic verbose when
+    tablesample then to trailing true try_cast union unique unpack unpivot user using variadic verbose when
     where window with
     """.split()
 )

@@ -86,6 +86,9 @@ class _Compiler:
         self.repeat_elements: dict[NodePath, _Element] = {}
         self._walk_body(self._one(document, "{http://www.w3.org/1999/xhtml}body"), ())
         self.lists: dict[str, ChoiceList] = {}
+        # A read-only node that the form itself fills is no note: its value comes with every submission.
+        self.filled = {path for path, element in self._nodes(self.root, ()) if (element.text or "").strip()}
+        self.filled |= {self._steps(action.get("ref")) for action in document.iter(f"{XFORMS}setvalue")}
 
     def form(self, xform: str, warnings: tuple[str, ...]) -> Form:
         questions: dict[NodePath, Question] = {}
@@ -244,7 +247,7 @@ class _Compiler:
             return typed
         if control is None:
             return "text" if bind.preload and not bind.calculate else "calculate"
-        return "note" if bind.readonly and not bind.calculate else "text"
+        return "note" if bind.readonly and not bind.calculate and path not in self.filled else "text"
 
     def _privacy(self, path: NodePath, kind: Kind, bind: Bind) -> Privacy:
         element = self.binds.get(path)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tracer_etl.errors import WarehouseError
 from tracer_etl.names import literal, quote
 from tracer_etl.records import SETS_ASIDE
-from tracer_etl.schema import BRIDGE_COLUMNS
+from tracer_etl.schema import BRIDGE_COLUMNS, TOKENS
 from tracer_etl.warehouse.contract import Loaded, areas
 from tracer_etl.warehouse.meta import STAGED_CORRECTION, describe
 
@@ -65,8 +65,8 @@ class Loader(ABC):
         """Make a temporary table in the warehouse from rows that `files` reads."""
 
     @abstractmethod
-    def _tell(self, table: str) -> None:
-        """Let `files` read a temporary table of the warehouse."""
+    def _tell(self, table: str, source: str) -> None:
+        """Let `files` read a temporary table of the warehouse, made of rows of one that was brought."""
 
     @abstractmethod
     def _fill(self, target: str, select: str) -> None:
@@ -183,7 +183,7 @@ class Loader(ABC):
             "WHEN i._revision IS NULL OR s.state = 'deleted' THEN i._landed >= s._landed "
             "ELSE (i._revision, i._landed) >= (s._revision, s._landed) END"
         )
-        self._tell("touched")
+        self._tell("touched", "incoming")
         self.connection.execute(f"DELETE FROM meta.submission WHERE form_id = {form} AND {_IN_TOUCHED}")
         self.connection.execute(
             f"INSERT INTO meta.submission SELECT {form}, _submission_id, coalesce(_revision, 0), _landed, state "
@@ -288,7 +288,12 @@ def flows(schema: Schema) -> Iterator[Flow]:
         for area, columns in areas(table).items():
             select = f"SELECT {', '.join(map(quote, columns))} FROM {staged} WHERE {_in_state(area)}"
             yield Flow(f"{area}.{quote(table.name)}", _IN_TOUCHED, select)
-    hidden = [literal(c.name) for t in schema.tables for c in t.columns if c.privacy == "direct"]
+    hidden = [
+        literal(c.name)
+        for t in schema.tables
+        for c in t.columns
+        if c.privacy == "direct" and c.kind in TOKENS
+    ]
     for area in ("clean", "quarantine"):
         kept = f" AND question NOT IN ({', '.join(hidden)})" if hidden and area == "clean" else ""
         select = f"SELECT * FROM {quote('staged_' + schema.bridge)} WHERE {_in_state(area)}{kept}"
