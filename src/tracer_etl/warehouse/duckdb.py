@@ -79,7 +79,7 @@ class Warehouse(Loader):
     def _bring(self, table: str, select: str) -> None:
         self.files.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {select}")
 
-    def _tell(self, table: str) -> None:
+    def _tell(self, table: str, source: str) -> None:
         """Do nothing: it is there."""
 
     def _fill(self, target: str, select: str) -> None:

@@ -194,7 +194,7 @@ class Loader(ABC):
 
     def _record(self, batch: Batch) -> None:
         """Note what was loaded; what another loader has noted meanwhile stays as it is."""
-        for segment in batch.segments:
+        for segment in batch.segments or ("",):
             self.connection.execute(
                 "INSERT INTO meta.load (form_id, segment, recipe, position) "
                 f"SELECT {literal(batch.schema.form_id)}, {literal(segment)}, {literal(batch.recipe)}, "
