@@ -431,6 +431,8 @@ def test_each_rule_of_a_portfolio_bites(config):
     free = dataclasses.replace(config, rules=dataclasses.replace(rules, mostly_women=0, one_family=4))
     assert "mua" not in portfolios(dataclasses.replace(scored, config=free))[0].programmes
     assert portfolios(dataclasses.replace(scored, config=free))[0].lost == pytest.approx(0)
+    only = tuple(dataclasses.replace(one, south=one.code == "ac") for one in scored.candidates)
+    assert all("ac" in one.programmes for one in portfolios(dataclasses.replace(scored, candidates=only)))
     poor = dataclasses.replace(config, budget_idr=100_000_000)
     assert portfolios(dataclasses.replace(scored, config=poor)) == []
 
