@@ -8,12 +8,12 @@ import re
 import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import requests
 
 from tracer_etl.errors import Changed, StudyError
 from tracer_etl.fieldwork.cases import Case, LocalFile, travelling
+from tracer_etl.servers.central_form import project_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,7 +45,7 @@ def target(session: Session, project: str, study: Study, case_list: CaseList) ->
 
 def _linked(session: Session, project: str, form: str, name: str) -> bool:
     """Tell whether the published form takes the list from an entity list."""
-    path = f"/v1/projects/{quote(project, safe='')}/forms/{quote(form, safe='')}/attachments"
+    path = project_path(project, "forms", form, "attachments")
     reply = session.read(path, allow=(_GONE,))
     files = [] if reply.status_code == _GONE else reply.json()
     return any(file["name"] == f"{name}.csv" and file.get("datasetExists") for file in files)
@@ -89,11 +89,11 @@ class EntityList:
     @property
     def path(self) -> str:
         """Give the path of the list."""
-        return f"{self._datasets}/{quote(self.case_list.name, safe='')}"
+        return project_path(self.project, "datasets", self.case_list.name)
 
     @property
     def _datasets(self) -> str:
-        return f"/v1/projects/{quote(self.project, safe='')}/datasets"
+        return project_path(self.project, "datasets")
 
     # -- reading
 

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 from tracer_etl.errors import Refused, StudyError
 from tracer_etl.fieldwork.cases import read_csv
 from tracer_etl.fieldwork.qr import Badge, collect_settings
+from tracer_etl.servers.central_form import project_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -114,7 +115,7 @@ class AppUsers:
     @property
     def path(self) -> str:
         """Give the project's path."""
-        return f"/v1/projects/{quote(self.project, safe='')}"
+        return project_path(self.project)
 
     def plan(self, people: Sequence[Holder]) -> list[Phone]:
         """Compare the people with the app users that have access; those who belong to nobody come last.
@@ -147,7 +148,7 @@ class AppUsers:
         return allowed
 
     def _form(self, form: str) -> str:
-        return f"{self.path}/forms/{quote(form, safe='')}"
+        return project_path(self.project, "forms", form)
 
     def _phone(self, person: Holder, user: dict[str, Any] | None, allowed: Mapping[int, set[str]]) -> Phone:
         if user is None:

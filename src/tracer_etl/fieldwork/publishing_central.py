@@ -12,6 +12,7 @@ import requests
 
 from tracer_etl.errors import Refused, StudyError
 from tracer_etl.fieldwork.form_server import Standing, md5
+from tracer_etl.servers.central_form import project_path, version_path
 from tracer_etl.xform import compile_xform
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ _EXCEL = {
     ".xls": "application/vnd.ms-excel",
 }
 _WARNS = 400.16
-_NAMELESS = "___"
-"""How Central's paths name the version that is an empty string."""
 _TYPES: dict[Kind, str] = {
     "integer": "int", "decimal": "decimal", "boolean": "boolean", "date": "date", "time": "time",
     "datetime": "dateTime", "geopoint": "geopoint", "geotrace": "geotrace", "geoshape": "geoshape",
@@ -77,13 +76,11 @@ class CentralForms:
         """Fetch every published version, oldest first."""
         path = self._path(form_id)
         labels = [one["version"] or "" for one in reversed(self.session.json(f"{path}/versions"))]
-        return [
-            self._compiled(f"{path}/versions/{quote(label, safe='') or _NAMELESS}.xml") for label in labels
-        ]
+        return [self._compiled(f"{version_path(path, label)}.xml") for label in labels]
 
     def filled(self, made: Collection[str]) -> frozenset[str]:
         """Name the files of entity lists: those of the project, and those `made` by forms to come."""
-        listed = self.session.json(f"/v1/projects/{quote(self.project, safe='')}/datasets")
+        listed = self.session.json(project_path(self.project, "datasets"))
         return frozenset(f"{name}.csv" for name in {*made, *(one["name"] for one in listed)})
 
     def objection(self, earlier: Sequence[Form], new: Form) -> str:
@@ -161,10 +158,10 @@ class CentralForms:
 
     @property
     def _forms(self) -> str:
-        return f"/v1/projects/{quote(self.project, safe='')}/forms"
+        return project_path(self.project, "forms")
 
     def _path(self, form_id: str) -> str:
-        return f"{self._forms}/{quote(form_id, safe='')}"
+        return project_path(self.project, "forms", form_id)
 
     def _found(self, path: str) -> Mapping[str, Any] | None:
         reply = self.session.read(path, allow=(requests.codes.not_found,))

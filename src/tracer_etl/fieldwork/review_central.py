@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from tracer_etl.fieldwork.review import CLEAR, DECIDED, DELETED, EDITED, FLAGGED, TELL, Standing
 from tracer_etl.fieldwork.review_reasons import mark, marked
+from tracer_etl.servers.central_form import project_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -105,8 +105,7 @@ class CentralDesk:
         return reply.status_code
 
     def _path(self, form_id: str, key: str = "") -> str:
-        base = f"/v1/projects/{self.project}/forms/{quote(form_id, safe='')}/submissions"
-        return f"{base}/{quote(key, safe='')}" if key else base
+        return project_path(str(self.project), "forms", form_id, "submissions", *([key] if key else []))
 
 
 def _changes_state(audit: Mapping[str, Any]) -> bool:

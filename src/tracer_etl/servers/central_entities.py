@@ -6,11 +6,11 @@ import csv
 import io
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import requests
 
 from tracer_etl.errors import Changed
+from tracer_etl.servers.central_form import project_path
 
 if TYPE_CHECKING:
     from tracer_etl.servers.session import Session
@@ -36,7 +36,7 @@ def entity_list(session: Session, project: str, name: str, known_etag: str = "")
     Raises:
         Refused: no such list, or no right to it. Changed: rows and count never agree.
     """
-    path = f"/v1/projects/{quote(project, safe='')}/datasets/{quote(name, safe='')}"
+    path = project_path(project, "datasets", name)
     rows = count = 0
     for attempt in range(_TRIES):
         headers = {"If-None-Match": known_etag} if known_etag and not attempt else None

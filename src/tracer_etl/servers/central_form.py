@@ -20,6 +20,24 @@ _NAMELESS = "___"
 """How Central's paths name the version that is an empty string."""
 
 
+def project_path(project: str, *steps: str) -> str:
+    """Give the path of a project, or of what lies below it, every step quoted.
+
+    >>> project_path("3"), project_path("3", "forms", "a/b")
+    ('/v1/projects/3', '/v1/projects/3/forms/a%2Fb')
+    """
+    return "/".join(("/v1/projects", *(quote(step, safe="") for step in (project, *steps))))
+
+
+def version_path(form_path: str, label: str) -> str:
+    """Give the path of a form's published version.
+
+    >>> version_path("/v1/projects/3/forms/a", "")
+    '/v1/projects/3/forms/a/versions/___'
+    """
+    return f"{form_path}/versions/{quote(label, safe='') or _NAMELESS}"
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What the server says of a form now."""
@@ -42,7 +60,7 @@ class CentralForm:
     @property
     def path(self) -> str:
         """Give the form's path."""
-        return f"/v1/projects/{quote(self.project, safe='')}/forms/{quote(self.form_id, safe='')}"
+        return project_path(self.project, "forms", self.form_id)
 
     @property
     def table(self) -> str:
@@ -106,7 +124,7 @@ class CentralForm:
         return bool(places(self.fields(label)) - places(self.fields(current)))
 
     def _version(self, label: str) -> str:
-        return f"{self.path}/versions/{quote(label, safe='') or _NAMELESS}"
+        return version_path(self.path, label)
 
 
 def _strange(form_id: str, what: str) -> Changed:
