@@ -123,9 +123,17 @@ def _decide(form: str, submission: str, verb: Verb, who: str | None, why: str, r
 
     study = the_study()
     found = _case(study, form, submission)
-    made = decide(study, found, verb, who=who or getpass.getuser(), why=why, rules=rules)
+    made = decide(study, found, verb, who=who or _user(), why=why, rules=rules)
     line(f"{near(study.decisions)}: {verb} {submission} ({' '.join(made.rules)})")
     remark(["takes effect with the next `tracer-etl run`"])
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, ImportError, OSError) as error:
+        what = "this computer does not say who you are"
+        raise click.BadParameter(what, param_hint="--who") from error
 
 
 def _opened(study: Study) -> Warehouse:
