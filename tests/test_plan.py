@@ -437,6 +437,15 @@ def test_each_rule_of_a_portfolio_bites(config):
     assert portfolios(dataclasses.replace(scored, config=poor)) == []
 
 
+def test_at_most_two_of_a_family_however_good_they_are(config):
+    cooks = [one.code for one in config.candidates if one.family == "cooking"]
+    asked = {"ideas": 0.25, "unmet_need": 0.25, "women": 0.9, "vacancies": 80.0, "committed": 40.0}
+    scored = score(config, known(**dict.fromkeys(cooks, asked)))
+    assert len(set(portfolios(scored)[0].programmes) & set(cooks)) == 2
+    free = dataclasses.replace(config, rules=dataclasses.replace(config.rules, one_family=4))
+    assert set(portfolios(dataclasses.replace(scored, config=free))[0].programmes) == set(cooks)
+
+
 def test_the_files_own_figure_for_women_goes_before_the_registry(tmp_path):
     path = edited(tmp_path, ('^code = "ac"$', 'code = "ac"\nwomen = 0.9'))
     scored = score(read_plan(path), known())
