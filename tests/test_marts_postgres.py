@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
 from demand import fill
 from frame import Frame, frame
+from postgres import running
 from tracer_etl.evidence import storing
 from tracer_etl.evidence.marts import make_marts
 from tracer_etl.evidence.plan_config import read_plan
@@ -23,38 +21,16 @@ from tracer_etl.evidence.selection_config import read_selection
 from tracer_etl.evidence.selection_result import TABLES as SELECTION
 from tracer_etl.evidence.selection_result import make_selection, store_selection
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 TYPES = {"DOUBLE": "double precision"}
 
 
-def programs() -> Path | None:
-    """Find the newest server; Debian keeps it out of PATH."""
-    found = shutil.which("pg_ctl")
-    if found:
-        return Path(found).parent
-    installed = Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")
-    return max((path.parent for path in installed), key=lambda path: int(path.parent.name), default=None)
-
-
 @pytest.fixture(scope="module")
-def server():
-    found = programs()
-    if found is None:
-        pytest.skip("Debian's postgresql is not installed")
-    user = "postgres" if os.geteuid() == 0 else None  # the server refuses to run as root
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        home = Path(folder)
-        if user:
-            shutil.chown(home, user)
-
-        def run(program: str, *arguments: str) -> None:
-            command = [str(found / program), "-D", f"{home}/data", *arguments]
-            log = subprocess.DEVNULL
-            subprocess.run(command, check=True, user=user, cwd=home, stdout=log, stderr=log, timeout=60)
-
-        run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        run("pg_ctl", "-w", "start", "-o", f"-c listen_addresses='' -c fsync=off -k {home}")
-        yield f"host={home} user=postgres dbname=postgres"
-        run("pg_ctl", "-m", "immediate", "stop")
+def server() -> Iterator[str]:
+    with running() as one:
+        yield one.address()
 
 
 def filled() -> Frame:

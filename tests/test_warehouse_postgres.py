@@ -19,8 +19,10 @@ import pytest
 
 from makers import FORM, form, schema, store, study_folder, xml
 from postgres import Server, running
+from tiny import tiny_study
 from tracer_etl import pipeline, tables
 from tracer_etl.errors import StudyError, WarehouseError
+from tracer_etl.fieldwork.review_reasons import findings, good
 from tracer_etl.landing import Landing
 from tracer_etl.names import literal
 from tracer_etl.records import Proof, Tombstone
@@ -147,6 +149,57 @@ def test_a_lost_database_is_rebuilt_from_landing_alone(
     with open_warehouse(study) as warehouse:
         assert content(warehouse) == found
         assert rows(warehouse.connection, "marts.data_quality")
+
+
+DECIDED = "form,submission,decision,rules,who,when,why,instance_id\n"
+
+
+def test_decisions_and_the_review_are_the_same_on_both(
+    tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = read_study(study_folder(tmp_path, {"a": xml(1, GOOD), "b": xml(2, BAD)}))
+    log = tmp_path / "decisions.csv"
+    log.write_text(f"{DECIDED}visit,uuid:00000001,reject,R,Ana,2026-02-01,palsu,uuid:00000001\n")
+    found = run(study)
+    assert found == on_duckdb(study, monkeypatch)
+    assert found["clean.visit"] == []
+    with open_warehouse(study) as warehouse:
+        theirs = findings(warehouse.connection, "visit", "id")
+    with embedded.Warehouse(study.warehouse, ZONE) as ours:
+        assert findings(ours.connection, "visit", "id") == theirs
+    assert sorted(theirs) == ["uuid:00000001", "uuid:00000002"]
+
+    with log.open("a") as more:
+        more.write("visit,uuid:00000001,release,*,Ana,2026-02-02,benar,uuid:00000001\n")
+        more.write("visit,uuid:00000002,release,*,Ana,2026-02-02,benar,uuid:00000002\n")
+    found = run(study)
+    assert found == on_duckdb(study, monkeypatch)
+    assert len(found["clean.visit"]) == 2
+    with open_warehouse(study) as warehouse:
+        assert good(warehouse.connection, "visit", ["uuid:00000001", "x"]) == {
+            "uuid:00000001": "uuid:00000001"
+        }
+
+
+@pytest.mark.slow
+def test_the_command_runs_on_postgresql(tmp_path: Path, address: str, server: Server) -> None:
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "tracer_etl",
+        "--study",
+        str(tiny_study(tmp_path)),
+        "run",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "tiny" in done.stdout
+    assert not (tmp_path / "var" / "warehouse.duckdb").exists()
+    assert (tmp_path / "var" / "report" / "index.html").exists()
+    assert server.execute("SELECT count(*), sum(cows) FROM clean.tiny", address) == [(2, 4)]
+    assert server.execute("SELECT sum(landed) FROM marts.data_quality", address) != [(None,)]
 
 
 class Told:
@@ -613,6 +666,21 @@ def test_who_is_no_loader_is_told_what_to_grant(filled: tuple[str, Path]) -> Non
 def test_the_loader_in_a_database_not_opened_for_it(server: Server, filled: tuple[str, Path]) -> None:
     with pytest.raises(WarehouseError, match=r"may not create schemas in the database .*use-postgresql.md"):
         postgres.Warehouse(as_user(server.fresh(), "etl"), ZONE)
+
+
+def test_the_statements_of_the_page_prepare_a_server(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "how-to" / "use-postgresql.md").read_text(encoding="utf-8")
+    statements = page.partition("```sql\n")[2].partition("```")[0].split(";\n")
+    batch = odd_values(tmp_path)
+    with running() as own:
+        for statement in filter(None, map(str.strip, statements)):
+            own.execute(statement)
+        with postgres.Warehouse(own.address("blitar", "etl"), ZONE) as warehouse:
+            assert warehouse.load(batch).landed == 10
+        reader = own.address("blitar", "sari")
+        assert own.execute("SELECT count(*) > 0 FROM clean.visit", reader) == [(True,)]
+        with pytest.raises(Exception, match="permission denied for schema pii"):
+            own.execute("SELECT * FROM pii.visit", reader)
 
 
 def test_tables_and_columns_have_their_labels_keys_and_indexes(
