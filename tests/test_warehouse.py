@@ -191,3 +191,17 @@ def test_kill_9_at_any_moment_then_run_gives_the_same_warehouse(tmp_path: Path) 
     assert killed >= 2
     run(path)
     assert content(tmp_path / "wild" / "var" / "warehouse.duckdb") == expected
+
+
+def test_a_form_without_a_submission_has_its_tables_all_the_same(tmp_path: Path) -> None:
+    path = study_folder(tmp_path, {})
+    pipeline.refresh(read_study(path))
+    with duckdb.connect(str(tmp_path / "var" / "published.duckdb"), read_only=True) as published:
+        rows = published.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'clean' AND table_type = 'BASE TABLE'"
+        ).fetchall()
+        assert {"visit", "visit__job", "visit__task", "visit__selected"} <= {name for (name,) in rows}
+        assert published.execute("SELECT count(*) FROM clean.visit").fetchone() == (0,)
+    assert not pipeline.refresh(read_study(path)).changed
+    store(tmp_path / "inbox" / "visit.zip", {"a": xml(1, GOOD)})
+    assert pipeline.refresh(read_study(path)).forms[0].good == 1

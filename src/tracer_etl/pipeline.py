@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from tracer_etl.schema import Schema
     from tracer_etl.servers import Options
     from tracer_etl.study import Reference, Study, StudyForm
+    from tracer_etl.warehouse.contract import Connection
+
+log = logging.getLogger(__name__)
 
 SEGMENTS_PER_BATCH = 5
 """At most about 100,000 submissions are typed, checked and loaded at a time."""
@@ -134,14 +138,14 @@ def build(study: Study, forms: Sequence[str] = (), progress: Progress = silent) 
     """
     from tracer_etl import tables
 
-    built, log = [], read_corrections(study)
+    built, corrected_by = [], read_corrections(study)
     for form in study.chosen(forms):
         schema, recipe, pending = _pending(study, form)
-        corrections = corrections_of(log, schema)
+        corrections = corrections_of(corrected_by, schema)
         shutil.rmtree(study.staging / form.form_id, ignore_errors=True)
         done = [tables.Built(form.form_id, study.staging, 0, 0)]
-        for segments in progress(_batches(pending), f"build {form.form_id}"):
-            folder = study.staging / form.form_id / segments[0].name
+        for segments in progress(pending, f"build {form.form_id}"):
+            folder = study.staging / form.form_id / (segments[0].name if segments else "none")
             made = tables.build(segments, schema, folder, study.timezone)
             corrected = replay(folder, schema, corrections, study.timezone)
             done.append(replace(made, problems=corrected.problems) if corrected else made)
@@ -184,11 +188,25 @@ def load(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -
 
 
 def marts(study: Study) -> tuple[str, ...]:
-    """Make the study's marts anew from the clean tables, in one transaction."""
+    """Make the study's marts anew from the clean tables, in one transaction; with [evidence], estimates too."""
     from tracer_etl.evidence.marts import make_marts
 
     with open_warehouse(study) as warehouse, warehouse.alone("marts") as connection:
-        return make_marts(connection)
+        made = make_marts(connection)
+        return (*made, "marts.estimate") if study.evidence and _estimate(connection) else made
+
+
+def _estimate(connection: Connection) -> bool:
+    """Estimate what there are answers for; before the first interview there is nothing to estimate."""
+    from tracer_etl.evidence.constants import Constants
+    from tracer_etl.evidence.estimates import estimate_all
+
+    try:
+        estimate_all(connection, Constants())
+    except StudyError as error:
+        log.info("no estimates: %s", error)
+        return False
+    return True
 
 
 def publish(study: Study) -> Path:
@@ -285,22 +303,27 @@ def _status(study: Study, form: StudyForm, loaded: Loaded) -> Status:
 # -- what is pending
 
 
-def _pending(study: Study, form: StudyForm) -> tuple[Schema, str, list[Segment]]:
+def _pending(study: Study, form: StudyForm) -> tuple[Schema, str, list[Sequence[Segment]]]:
+    """List the batches to make; a form without any submission is one empty batch: it has its tables all the same."""
     schema = schema_of(study, form)
     recipe = _recipe(study, schema)
     segments = Landing(study.landing, form.form_id).segments()
     with open_warehouse(study) as warehouse:
-        known = warehouse.segments(form.form_id) if warehouse.recipe(form.form_id) == recipe else frozenset()
-    return schema, recipe, [segment for segment in segments if _identity(segment) not in known]
+        made = warehouse.recipe(form.form_id) == recipe
+        known = warehouse.segments(form.form_id) if made else frozenset()
+    pending = [segment for segment in segments if _identity(segment) not in known]
+    return schema, recipe, list(_batches(pending)) or ([] if made else [()])
 
 
 def _recipe(study: Study, schema: Schema) -> str:
     """Digest what turns landed submissions into rows and verdicts."""
     files = [study.expectations / f"{table.name}.yaml" for table in schema.tables]
     xforms = hashlib.sha256("".join(form.xform for form in schema.forms).encode()).hexdigest()
-    log = digest(read_corrections(study), schema.form_id)
+    corrected = digest(read_corrections(study), schema.form_id)
     lists = [study.media / choices.file for choices in schema.newest.lists.values() if choices.file]
-    return _digest([*files, *lists], f"{__version__} {schema.fingerprint} {xforms} {study.timezone} {log}")
+    return _digest(
+        [*files, *lists], f"{__version__} {schema.fingerprint} {xforms} {study.timezone} {corrected}"
+    )
 
 
 def _digest(files: Sequence[Path], more: str) -> str:
