@@ -205,3 +205,12 @@ def test_a_form_without_a_submission_has_its_tables_all_the_same(tmp_path: Path)
     assert not pipeline.refresh(read_study(path)).changed
     store(tmp_path / "inbox" / "visit.zip", {"a": xml(1, GOOD)})
     assert pipeline.refresh(read_study(path)).forms[0].good == 1
+
+
+def test_landing_and_warehouse_are_for_their_owner_only(tmp_path: Path) -> None:
+    pipeline.refresh(read_study(study_folder(tmp_path, {"a": xml(1, GOOD)})))
+    modes = {
+        path: (tmp_path / "var" / path).stat().st_mode & 0o777
+        for path in ("landing/visit", "warehouse.duckdb")
+    }
+    assert modes == {"landing/visit": 0o700, "warehouse.duckdb": 0o600}

@@ -65,7 +65,10 @@ class Landing:
         """Open, and make where there is none, the form's folder."""
         self.form_id, self.folder = form_id, root / form_id
         with _guarded(self.folder):
-            (self.folder / "media").mkdir(parents=True, exist_ok=True)
+            if not self.folder.exists():
+                self.folder.mkdir(parents=True)
+                self.folder.chmod(0o700)  # it holds every name and phone
+            (self.folder / "media").mkdir(exist_ok=True)
             self._known = self._written()
             self.manifest = self._read()
 

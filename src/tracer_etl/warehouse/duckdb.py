@@ -33,9 +33,12 @@ class Warehouse(Loader):
         self.path = path
         with guarded(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            new = not path.exists()
             self.files = duckdb.connect(
                 str(path), config={"storage_compatibility_version": STORAGE, "memory_limit": "700MB"}
             )
+            if new:
+                path.chmod(0o600)  # it holds `pii`
             self.files.execute(f"SET TimeZone = {literal(timezone)}")
             with self._transaction():
                 prepare(self.files, timezone)
