@@ -84,7 +84,9 @@ def show(form: str, submission: str, as_json: bool) -> None:
     line(
         f"{found.form_id} {found.submission}: {found.state.replace('_', ' ')}, content {found.instance or '-'}"
     )
-    click.echo(table(found.reasons, ("state", "rule", "severity", "row", "question", "value", "why")))
+    click.echo(
+        table(found.reasons, ("state", "rule", "severity", "row", "column", "question", "value", "why"))
+    )
 
 
 def _with_decision(command: Command) -> Command:
