@@ -28,7 +28,7 @@ LONG = "berapa_rata_rata_pendapatan_bersih_per_bulan_dari_pekerjaan_utama_"
 """63 bytes and more are shared by two names that begin so."""
 NAMES = (
     "name", "Name", "NAME", "order", "select", "user", "group", "Limit", "a.b", "a-b", "a_b", "selected", "visit",
-    "_row_id", "_position", "place", "place_lat", "umur", "usía", "data", "item", "key", "at", f"{LONG}1", f"{LONG}2",
+    "_row_id", "_position", "place", "place_lat", "umur", "usía", "data", "item", "key", "at", "t1", "p", f"{LONG}1", f"{LONG}2",
 )  # fmt: skip
 QUESTIONS = (
     "text", "integer", "decimal", "date", "time", "dateTime", "geopoint", "geotrace", "geoshape", "image", "audio",

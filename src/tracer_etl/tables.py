@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tracer_etl.bridge import token_rows
 from tracer_etl.casts import cast
 from tracer_etl.errors import LandingError
 from tracer_etl.names import literal, quote
@@ -72,7 +73,9 @@ class _Builder:
     def __init__(
         self, connection: DuckDBPyConnection, segments: Sequence[Segment], schema: Schema, folder: Path
     ) -> None:
-        self.connection, self.segments, self.schema, self.folder = connection, segments, schema, folder
+        self.connection, self.schema, self.folder = connection, schema, folder
+        # In landing order, so that no table needs sorting.
+        self.segments = sorted(segments, key=lambda segment: segment.first)
         self.nodes = Projection(schema.paths)
 
     def run(self) -> Built:
@@ -92,8 +95,11 @@ class _Builder:
 
     def _write(self, table: str, query: str, file: str) -> None:
         self.connection.execute(f"CREATE TEMP TABLE {quote(table)} AS {query}")
+        self._copy(f"FROM {quote(table)}", file)
+
+    def _copy(self, query: str, file: str) -> None:
         path = literal(str(self.folder / f"{file}.parquet"))
-        self.connection.execute(f"COPY {quote(table)} TO {path} (FORMAT parquet, COMPRESSION zstd)")
+        self.connection.execute(f"COPY ({query}) TO {path} (FORMAT parquet, COMPRESSION zstd)")
 
     # -- reading
 
@@ -109,14 +115,16 @@ class _Builder:
             + ", ".join(f"NULL::{kind} AS {quote(n)}" for n, kind in self._declared().items())
             + ")"
         )
+        self.connection.execute(f"CREATE TEMP TABLE received AS SELECT * FROM {source} WHERE key IS NOT NULL")
         # A deletion buries all that landed before it; what landed after it was restored or sent again.
+        # Only the few columns that decide go through the windows, never the answers.
         self.connection.execute(
-            f"CREATE TEMP TABLE newest AS SELECT * EXCLUDE (buried) FROM (SELECT *, max(landed) FILTER (deleted IS NOT NULL) "
-            f"OVER (PARTITION BY key) AS buried FROM {source} WHERE key IS NOT NULL) "
+            "DELETE FROM received WHERE rowid NOT IN (SELECT number FROM (SELECT rowid AS number, key, landed, deleted, "
+            "revision, max(landed) FILTER (deleted IS NOT NULL) OVER (PARTITION BY key) AS buried FROM received) "
             "WHERE buried IS NULL OR landed >= buried QUALIFY row_number() OVER (PARTITION BY key "
-            "ORDER BY deleted IS NOT NULL, revision DESC, landed DESC) = 1"
+            "ORDER BY deleted IS NOT NULL, revision DESC, landed DESC) = 1)"
         )
-        self.connection.execute("CREATE TEMP VIEW landed AS SELECT * FROM newest WHERE deleted IS NULL")
+        self.connection.execute("CREATE TEMP VIEW landed AS SELECT * FROM received WHERE deleted IS NULL")
 
     def _declared(self) -> dict[str, str]:
         return {
@@ -130,33 +138,26 @@ class _Builder:
     # -- tables
 
     def _write_table(self, table: Table) -> str:
-        """Write one table; give the query of its type problems."""
-        rows = self._root_rows() if not table.parent else self._child_rows(table)
-        raw = f"raw_{table.name}"
+        """Write one table in one pass over its rows; give the query of its type problems."""
         texts = {column.paths: self._text(column, table) for column in table.columns}
-        index = {paths: f"t{i}" for i, paths in enumerate(texts)}
-        selected = ", ".join(f"{sql} AS {index[paths]}" for paths, sql in texts.items())
+        # With a space, which no column's name has.
+        index = {paths: f'"text {i}"' for i, paths in enumerate(texts)}
+        keys = ", ".join(quote(name) for name in table.keys)
+        read = ", ".join([keys, *(f"{sql} AS {index[paths]}" for paths, sql in texts.items())])
+        typed = [f"{cast(column, index[column.paths])} AS {quote(column.name)}" for column in table.columns]
+        bad = {c: f"({index[c.paths]} IS NOT NULL AND {quote(c.name)} IS NULL)" for c in _typed(table)}
+        rows = self._child_rows(table) if table.parent else _ROOT_ROWS
+        order = "ORDER BY _submission_id, _row_id" if table.parent else ""
+        names = ", ".join([keys, *(quote(column.name) for column in table.columns)])
+        cells = ", ".join([keys, *(index[c.paths] for c in bad), *typed])
         self.connection.execute(
-            f"CREATE TEMP TABLE {quote(raw)} AS SELECT * EXCLUDE (item), {selected or 'NULL AS t_none'} FROM ({rows})"
-            if table.parent
-            else f"CREATE TEMP TABLE {quote(raw)} AS SELECT *, {selected or 'NULL AS t_none'} FROM ({rows})"
+            f'CREATE TEMP TABLE {quote(table.name)} AS SELECT {names}, {" OR ".join(bad.values()) or "false"} AS "a misfit" '
+            f"FROM (SELECT {cells} FROM (SELECT {read} FROM ({rows}))) {order}"
         )
         if table.parent:
             self._note_positions(table)
-        typed = [f"{cast(column, index[column.paths])} AS {quote(column.name)}" for column in table.columns]
-        keys = ", ".join(quote(name) for name in table.keys)
-        order = "_landed" if not table.parent else "_submission_id, _row_id"
-        self._write(
-            table.name, f"SELECT {', '.join([keys, *typed])} FROM {quote(raw)} ORDER BY {order}", table.name
-        )
-        return self._type_problems(table, raw, index)
-
-    def _root_rows(self) -> str:
-        return (
-            "SELECT key AS _submission_id, nullif(instance, '') AS _instance_id, nullif(version, '') AS _form_version, "
-            "TRY_CAST(nullif(submitted, '') AS TIMESTAMPTZ) AS _submitted_at, nullif(review, '') AS _review_state, "
-            "revision AS _revision, landed AS _landed, data FROM landed"
-        )
+        self._copy(f'SELECT * EXCLUDE ("a misfit") FROM {quote(table.name)}', table.name)
+        return self._type_problems(table, rows, texts) if bad else ""
 
     def _child_rows(self, table: Table) -> str:
         """Give one row per repeat instance with its position inside its parent."""
@@ -187,35 +188,29 @@ class _Builder:
             name = quote(f"items_{table.name}")
             self.connection.execute(f"CREATE TEMP TABLE {name} AS {self._child_rows(table)}")
 
-    def _type_problems(self, table: Table, raw: str, index: dict[tuple[NodePath, ...], str]) -> str:
-        """Collect what was answered but did not fit, only for the rows where something did not."""
-        typed = [c for c in table.columns if c.sql_type != "VARCHAR" and c.part in ("", GEOPOINT_PARTS[0])]
-        if not typed:
-            return ""
-        bad = {c: f"({index[c.paths]} IS NOT NULL AND {cast(c, index[c.paths])} IS NULL)" for c in typed}
-        row_id = "_row_id" if table.parent else "_submission_id"
+    def _type_problems(self, table: Table, rows: str, texts: dict[tuple[NodePath, ...], str]) -> str:
+        """Collect what was answered but did not fit, only from the rows where something did not."""
+        cells = {c: f'"cell {i}"' for i, c in enumerate(_typed(table))}
         found = ", ".join(
-            f"CASE WHEN {test} THEN {{'path': {literal('/'.join(c.paths[0]))}, 'value': {index[c.paths]}}} END"
-            for c, test in bad.items()
+            f"CASE WHEN {texts[c.paths]} IS NOT NULL AND {cell} IS NULL "
+            f"THEN {{'path': {literal('/'.join(c.paths[0]))}, 'value': {texts[c.paths]}}} END"
+            for c, cell in cells.items()
         )
+        kept = ", ".join(f"{quote(c.name)} AS {cell}" for c, cell in cells.items())
+        misfits = f'SELECT {table.row_key} AS "a key", {kept} FROM {quote(table.name)} WHERE "a misfit"'
         return (
             f"SELECT _submission_id, {literal(table.name)} AS table_name, _row_id, p.path AS path, p.value AS value, "
-            f"'type' AS reason FROM (SELECT _submission_id, {row_id} AS _row_id, unnest([{found}]) AS p "
-            f"FROM {quote(raw)} WHERE {' OR '.join(bad.values())}) WHERE p IS NOT NULL"
+            f"'type' AS reason FROM (SELECT _submission_id, {table.row_key} AS _row_id, unnest([{found}]) AS p "
+            f'FROM ({misfits}) JOIN ({rows}) ON {table.row_key} = "a key") WHERE p IS NOT NULL'
         )
 
     def _bridge(self) -> str:
-        parts = []
-        for table in self.schema.tables:
-            row_id = "_row_id" if table.parent else "_submission_id"
-            parts += [
-                f"SELECT _submission_id, {row_id} AS _row_id, {literal(column.name)} AS question, unnest(tokens) AS choice, "
-                f"generate_subscripts(tokens, 1) AS _position FROM (SELECT _submission_id, {row_id}, "
-                f"string_split_regex(trim({quote(column.name)}), '\\s+') AS tokens FROM {quote(table.name)} "
-                f"WHERE {quote(column.name)} IS NOT NULL)"
-                for column in table.columns
-                if column.kind in TOKENS
-            ]
+        parts = [
+            token_rows(quote(table.name), table.row_key, column.name)
+            for table in self.schema.tables
+            for column in table.columns
+            if column.kind in TOKENS
+        ]
         empty = (
             "SELECT "
             + ", ".join(f"NULL::{kind} AS {name}" for name, kind in BRIDGE_COLUMNS.items())
@@ -293,6 +288,18 @@ class _Builder:
         )
 
 
+_ROOT_ROWS = (
+    "SELECT key AS _submission_id, nullif(instance, '') AS _instance_id, nullif(version, '') AS _form_version, "
+    "TRY_CAST(nullif(submitted, '') AS TIMESTAMPTZ) AS _submitted_at, nullif(review, '') AS _review_state, "
+    "revision AS _revision, landed AS _landed, data FROM landed"
+)
+
+
+def _typed(table: Table) -> list[Column]:
+    """List the columns a text may not fit; a position is judged by its first part."""
+    return [c for c in table.columns if c.sql_type != "VARCHAR" and c.part in ("", GEOPOINT_PARTS[0])]
+
+
 def _base(table: Table) -> str:
     """Name what holds the nodes of a row of the table."""
     return "item" if table.parent else "data"
@@ -302,4 +309,4 @@ _ATTACHMENTS = (
     "SELECT key AS _submission_id, a.name AS name, a.sha256 AS sha256, a.bytes AS bytes, coalesce(a.present, true) AS present "
     "FROM (SELECT key, unnest(attachments) AS a FROM landed) ORDER BY ALL"
 )
-_TOMBSTONES = "SELECT key AS _submission_id, landed AS _landed, deleted AS deleted_at FROM newest WHERE deleted IS NOT NULL"
+_TOMBSTONES = "SELECT key AS _submission_id, landed AS _landed, deleted AS deleted_at FROM received WHERE deleted IS NOT NULL"
