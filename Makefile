@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := run
-.PHONY: run test lint docs hooks rehearse lock clean
+.PHONY: run test lint docs bench hooks rehearse lock clean
 
 PYTHON := $(shell for p in python3.11 python3; do $$p -c "import venv" 2> /dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
@@ -26,6 +26,10 @@ lint: .venv
 
 docs: .venv
 	$(BIN)/python tests/test_docs.py
+
+# 100,000 submissions; docs/explanation/benchmarks.md has the figures of a million.
+bench: .venv
+	$(BIN)/python bench/build_load.py 100000
 
 # git diff shows what changed in a workbook; see docs/how-to/read-a-form-diff.md.
 hooks: .venv

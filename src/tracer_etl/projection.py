@@ -58,7 +58,10 @@ class Projection:
 
     def text(self, base: str, scope: NodePath, path: NodePath) -> str:
         """Read a leaf below `base`, which is an instance of `scope`; blank is NULL."""
-        return f"nullif(trim({self.reach(base, scope, path)}, {BLANK}), '')"
+        text = self.reach(base, scope, path)
+        # Trimming is dear, so only what begins or ends with white space, or is empty, is trimmed.
+        blank = f"ascii({text}) <= 32 OR ascii(right({text}, 1)) <= 32"
+        return f"CASE WHEN {blank} THEN nullif(trim({text}, {BLANK}), '') ELSE {text} END"
 
     def reach(self, base: str, scope: NodePath, path: NodePath) -> str:
         """Read a leaf as it was written."""

@@ -99,7 +99,7 @@ class _Builder:
 
     def _copy(self, query: str, file: str) -> None:
         path = literal(str(self.folder / f"{file}.parquet"))
-        self.connection.execute(f"COPY ({query}) TO {path} (FORMAT parquet, COMPRESSION zstd)")
+        self.connection.execute(f"COPY ({query}) TO {path} (FORMAT parquet, COMPRESSION snappy)")
 
     # -- reading
 
