@@ -46,7 +46,7 @@ FORM = f"""
 |         | geopoint             | place    | Tempat       | Place           | open                 |
 |         | geoshape             | field    | Ladang       | Field           | open                 |
 |         | begin_repeat         | job      | Pekerjaan    | Job             |                      |
-|         | integer              | by       | Oleh         | By              | open                 |
+|         | integer              | ge       | Oleh         | By              | open                 |
 |         | select_one yn        | position | Posisi       | Position        | open                 |
 |         | end_repeat           |          |              |                 |                      |
 | choices |                      |          |              |                 |
@@ -69,7 +69,7 @@ ANSWERS = {
         f"</income><born>1999-12-31</born><woke>04:30:00.000+07:00</woke><met>2026-01-02T23:30:00.000+07:00</met>"
         f"<work>1</work><grade>01</grade><{LONG}>saw</{LONG}><place>-8.1 112.25 200 5</place>"
         "<field>-8.1 112.2 0 0; -8.2 112.2 0 0; -8.2 112.3 0 0; -8.1 112.2 0 0</field>"
-        "<job><by>1</by><position>0</position></job><job><by>22</by></job>",
+        "<job><ge>1</ge><position>0</position></job><job><ge>22</ge></job>",
     ),
     "b": xml(
         2,
@@ -176,12 +176,12 @@ def test_names_spss_forbids_are_changed_and_listed(folder: Path) -> None:
         listed = {
             (row["file"], row["column"], row["choice"]): row["variable"] for row in csv.DictReader(stream)
         }
-    assert listed["visit__job.sav", "by", ""] == "v_by"
+    assert listed["visit__job.sav", "ge", ""] == "v_ge"
     assert listed["visit__job.sav", "position", ""] == "position"
     moved = listed["visit__job.sav", "_position", ""]
     assert moved.startswith("position_")
     assert frame[moved].tolist() == [1, 2]
-    assert frame["v_by"].tolist() == [1, 22]
+    assert frame["v_ge"].tolist() == [1, 22]
     assert set(frame.columns) == {name for (file, _, _), name in listed.items() if file == "visit__job.sav"}
 
 
@@ -274,8 +274,8 @@ def test_no_two_columns_share_a_name(rules: Any) -> None:
         "position",
         "__position",
         "_by",
-        "by",
-        "v_by",
+        "ge",
+        "v_ge",
         "1st",
         "str4",
         "a" * 70,
