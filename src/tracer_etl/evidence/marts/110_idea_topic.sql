@@ -20,7 +20,7 @@ found as (
   select i.submission_id, t.programme, t.term,
     case when i.title like '% ' || t.term || ' %' then 'title' else 'text' end as topic_by,
     row_number() over (partition by i.submission_id
-      order by case when i.title like '% ' || t.term || ' %' then 0 else 1 end, length(t.term) desc, t.programme) as place
+      order by case when i.title like '% ' || t.term || ' %' then 0 else 1 end, length(t.term) desc, t.programme, t.term) as place
   from idea i
   join marts.seed_programme_term t on t.kind = 'idea'
     and (i.title like '% ' || t.term || ' %' or i.body like '% ' || t.term || ' %')
