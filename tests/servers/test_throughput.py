@@ -23,13 +23,13 @@ SMALL, LARGE = 20_000, 100_000
 FLAT = 120
 """MB that five times the submissions may take more: the index of keys (about 0.4 kB each) and no more."""
 
-CHILD = """
-import json, resource, sys
+CHILD = r"""
+import json, re, sys
 from pathlib import Path
 from tracer_etl import pipeline
 from tracer_etl.study import read_study
 pulled = pipeline.pull(read_study(Path(sys.argv[1])))
-print(json.dumps({"total": pulled[0].total, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+print(json.dumps({"total": pulled[0].total, "mb": int(re.search(r"VmHWM:\s+([0-9]+)", Path("/proc/self/status").read_text())[1]) / 1024}))
 """
 
 STUDY = """
@@ -69,7 +69,7 @@ def xmls(world: World, start: int, stop: int) -> Iterator[bytes]:
 
 
 def pulled(folder: Path, environment: dict[str, str]) -> dict[str, Any]:
-    """Pull in a process of its own, so that its memory is its own."""
+    """Pull in a process of its own, so that its memory is its own (ru_maxrss would be its parent's)."""
     (folder / "study.toml").write_text(STUDY, encoding="utf-8")
     variables = {**os.environ, **environment, "TRACER_STORAGE": str(folder / "var")}
     began = time.perf_counter()
