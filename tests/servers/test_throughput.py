@@ -29,7 +29,9 @@ from pathlib import Path
 from tracer_etl import pipeline
 from tracer_etl.study import read_study
 pulled = pipeline.pull(read_study(Path(sys.argv[1])))
-print(json.dumps({"total": pulled[0].total, "mb": int(re.search(r"VmHWM:\s+([0-9]+)", Path("/proc/self/status").read_text())[1]) / 1024}))
+status = Path("/proc/self/status").read_text()
+mb = int(re.search(r"VmHWM:\s+([0-9]+)", status)[1]) / 1024
+print(json.dumps({"total": pulled[0].total, "mb": mb}))
 """
 
 STUDY = """
