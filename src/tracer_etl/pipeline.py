@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import shutil
@@ -11,34 +10,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracer_etl import __version__
-from tracer_etl.corrections.log import corrections_of, digest, read_corrections
+from tracer_etl import batches
+from tracer_etl.corrections.log import corrections_of, read_corrections
 from tracer_etl.corrections.replay import replay
 from tracer_etl.corrections.standing import Standing, note_unlanded, remarks, standings
 from tracer_etl.errors import StudyError
 from tracer_etl.landing import Landed as Pulled
-from tracer_etl.landing import Landing, Segment
+from tracer_etl.landing import Landing
 from tracer_etl.quarantine import settling
 from tracer_etl.quarantine.decisions import read_decisions
 from tracer_etl.records import EntitySource, silent
 from tracer_etl.servers import connecting
 from tracer_etl.shelf import write_atomically
 from tracer_etl.warehouse import open_warehouse
-from tracer_etl.warehouse.contract import Batch, Loaded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from tracer_etl.records import Progress, Source, Verdict
-    from tracer_etl.schema import Schema
     from tracer_etl.servers import Options
     from tracer_etl.study import Reference, Study, StudyForm
-    from tracer_etl.warehouse.contract import Connection
+    from tracer_etl.warehouse.contract import Connection, Loaded
 
 log = logging.getLogger(__name__)
-
-SEGMENTS_PER_BATCH = 5
-"""At most about 100,000 submissions are typed, checked and loaded at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +74,6 @@ class Status:
     failed: str
     remarks: tuple[str, ...]
     versions: tuple[str, ...]
-
-
-def schema_of(study: Study, form: StudyForm) -> Schema:
-    """Compile all versions of a form: the study's workbooks and what the server had deployed.
-
-    Raises:
-        FormError, StudyError, DriftError: as `Study.schema`.
-    """
-    return study.schema(form, Landing(study.landing, form.form_id).deployed())
 
 
 def pull(
@@ -140,7 +125,7 @@ def build(study: Study, forms: Sequence[str] = (), progress: Progress = silent) 
 
     built, corrected_by = [], read_corrections(study)
     for form in study.chosen(forms):
-        schema, recipe, pending = _pending(study, form)
+        schema, recipe, pending = batches.pending(study, form)
         corrections = corrections_of(corrected_by, schema)
         shutil.rmtree(study.staging / form.form_id, ignore_errors=True)
         done = [tables.Built(form.form_id, study.staging, 0, 0)]
@@ -149,7 +134,7 @@ def build(study: Study, forms: Sequence[str] = (), progress: Progress = silent) 
             made = tables.build(segments, schema, folder, study.timezone)
             corrected = replay(folder, schema, corrections, study.timezone)
             done.append(replace(made, problems=corrected.problems) if corrected else made)
-            content = json.dumps({"recipe": recipe, "segments": [_identity(s) for s in segments]})
+            content = json.dumps({"recipe": recipe, "segments": [batches.identity(s) for s in segments]})
             write_atomically(folder / "batch.json", content.encode())
         built.append(Built(form.form_id, sum(b.submissions for b in done), sum(b.problems for b in done)))
     return built
@@ -163,7 +148,7 @@ def check(study: Study, forms: Sequence[str] = (), progress: Progress = silent) 
     for form in study.chosen(forms):
         verdicts += [
             checks.check(folder, schema, study.expectations, timezone=study.timezone, progress=progress)
-            for schema, folder in _staged(study, form)
+            for schema, folder in batches.staged(study, form)
         ]
     return verdicts
 
@@ -173,11 +158,11 @@ def load(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -
     loaded, decided, log = [], read_decisions(study), read_corrections(study)
     with open_warehouse(study) as warehouse:
         for reference in study.references:
-            warehouse.load_reference(reference, _digest([reference.file], str(reference.direct)))
+            warehouse.load_reference(reference, batches.digest([reference.file], str(reference.direct)))
         for form in study.chosen(forms):
             changed = 0
-            for schema, folder in progress(_staged(study, form), f"load {form.form_id}"):
-                changed += warehouse.load(_batch(schema, folder)).changed
+            for schema, folder in progress(batches.staged(study, form), f"load {form.form_id}"):
+                changed += warehouse.load(batches.batch(schema, folder)).changed
             changed += settling.settle(warehouse, form.form_id, decided)
             note_unlanded(warehouse, form.form_id, log)
             shutil.rmtree(study.staging / form.form_id, ignore_errors=True)
@@ -262,7 +247,7 @@ def corrected(study: Study) -> list[Standing]:
     log = read_corrections(study)
     for form in study.forms:
         if any(line.fields["form"] == form.form_id for line in log):
-            corrections_of(log, schema_of(study, form))
+            corrections_of(log, batches.compiled(study, form))
     with open_warehouse(study) as warehouse:
         return standings(warehouse.connection, log)
 
@@ -296,42 +281,8 @@ def _status(study: Study, form: StudyForm, loaded: Loaded) -> Status:
         complete=bool(last) and counted == last.get("distinct_keys") and not failed,
         failed=failed,
         remarks=tuple(last.get("remarks", ())),
-        versions=schema_of(study, form).versions,
+        versions=batches.compiled(study, form).versions,
     )
-
-
-# -- what is pending
-
-
-def _pending(study: Study, form: StudyForm) -> tuple[Schema, str, list[Sequence[Segment]]]:
-    """List the batches to make; a form without any submission is one empty batch: it has its tables all the same."""
-    schema = schema_of(study, form)
-    recipe = _recipe(study, schema)
-    segments = Landing(study.landing, form.form_id).segments()
-    with open_warehouse(study) as warehouse:
-        made = warehouse.recipe(form.form_id) == recipe
-        known = warehouse.segments(form.form_id) if made else frozenset()
-    pending = [segment for segment in segments if _identity(segment) not in known]
-    return schema, recipe, list(_batches(pending)) or ([] if made else [()])
-
-
-def _recipe(study: Study, schema: Schema) -> str:
-    """Digest what turns landed submissions into rows and verdicts."""
-    files = [study.expectations / f"{table.name}.yaml" for table in schema.tables]
-    xforms = hashlib.sha256("".join(form.xform for form in schema.forms).encode()).hexdigest()
-    corrected = digest(read_corrections(study), schema.form_id)
-    lists = [study.media / choices.file for choices in schema.newest.lists.values() if choices.file]
-    return _digest(
-        [*files, *lists], f"{__version__} {schema.fingerprint} {xforms} {study.timezone} {corrected}"
-    )
-
-
-def _digest(files: Sequence[Path], more: str) -> str:
-    digest = hashlib.sha256(more.encode())
-    for file in files:
-        if file.is_file():
-            digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:32]
 
 
 def _state_of_results(study: Study) -> str:
@@ -348,7 +299,7 @@ def _state_of_results(study: Study) -> str:
     ]
     kept = [p for p in sources if p.suffix != ".pyc" and "rehearsal" not in p.parts]
     with open_warehouse(study) as warehouse:
-        return _digest(kept, repr((dict(study.title), warehouse.ledger())))
+        return batches.digest(kept, repr((dict(study.title), warehouse.ledger())))
 
 
 def _mark(study: Study) -> Path:
@@ -359,28 +310,3 @@ def _made(study: Study) -> str:
     """Give the state the present results were made of."""
     mark = _mark(study)
     return mark.read_text() if mark.exists() else ""
-
-
-def _identity(segment: Segment) -> str:
-    return f"{segment.name}:{segment.sha256}"
-
-
-def _batches(segments: Sequence[Segment]) -> Iterator[Sequence[Segment]]:
-    for start in range(0, len(segments), SEGMENTS_PER_BATCH):
-        yield segments[start : start + SEGMENTS_PER_BATCH]
-
-
-def _staged(study: Study, form: StudyForm) -> list[tuple[Schema, Path]]:
-    """List the built batches with the form's schema, which is compiled once, and not at all without news."""
-    folders = sorted(mark.parent for mark in (study.staging / form.form_id).glob("*/batch.json"))
-    schema = [schema_of(study, form)] if folders else []
-    return [(one, folder) for one in schema for folder in folders]
-
-
-def _batch(schema: Schema, folder: Path) -> Batch:
-    if not (folder / "reasons.parquet").exists():
-        raise StudyError(
-            "the batch is not checked", where=schema.form_id, remedy="run `tracer-etl check` first"
-        )
-    mark = json.loads((folder / "batch.json").read_text())
-    return Batch(schema, folder, tuple(mark["segments"]), mark["recipe"])
