@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from tracer_etl import tables
+from tracer_etl.batches import SEGMENTS_PER_BATCH
 from tracer_etl.form import read_form
-from tracer_etl.landing import SEGMENT_RECORDS, Segment
+from tracer_etl.landing import Segment
 from tracer_etl.names import literal, quote
-from tracer_etl.pipeline import SEGMENTS_PER_BATCH
 from tracer_etl.projection import Projection
 from tracer_etl.schema import Schema, schema_of
+from tracer_etl.segments import SEGMENT_RECORDS
 from tracer_etl.warehouse.contract import Batch
 from tracer_etl.warehouse.duckdb import Warehouse
 
