@@ -426,7 +426,7 @@ def estimates():
         assert len(table) == rows
         others = {
             name: connection.execute(f"select * from marts.{name}").df()
-            for name in ("indicator", "weight", "weight_diagnostic", "time_to_job")
+            for name in ("indicator", "weight", "weight_margin", "weight_diagnostic", "time_to_job")
         }
         assert estimate_all(connection, CONSTANTS) == rows
         again = connection.execute("select * from marts.estimate").df()
@@ -510,6 +510,15 @@ def test_every_indicator_is_defined_and_every_definition_used(estimates):
     table, others = estimates
     assert set(table["indicator"]) == set(others["indicator"]["indicator"]) == set(definitions()["indicator"])
     assert (others["indicator"][["name_id", "name_en", "numerator", "denominator"]] != "").all(axis=None)
+
+
+def test_the_raked_margins_are_stored_as_the_weights_reach_them(estimates):
+    _, others = estimates
+    margins, weights = others["weight_margin"], others["weight"]["weight"]
+    totals = margins.groupby("margin")["reached"].sum()
+    assert set(totals.index) == {"programme x year", "sex x age", "target group", "zone", "funding"}
+    assert totals.to_numpy() == pytest.approx(weights.sum())
+    assert (margins["reached"] / margins["target"]).to_numpy() == pytest.approx(1, abs=1e-6)
 
 
 def test_merged_cells_and_figures_stand_in_the_diagnostics(estimates):

@@ -40,7 +40,7 @@ def test_both_databases_give_the_same_estimates():
         copy(source, target)
         make_marts(target)
         assert estimate_all(source, CONSTANTS) == estimate_all(target, CONSTANTS)
-        for name in ("estimate", "indicator", "weight", "weight_diagnostic", "time_to_job"):
+        for name in ("estimate", "indicator", "weight", "weight_margin", "weight_diagnostic", "time_to_job"):
             here, there = (read(connection, f"select * from marts.{name}") for connection in (source, target))
             order = list(here.columns[:3])
             here, there = (table.sort_values(order, ignore_index=True) for table in (here, there))

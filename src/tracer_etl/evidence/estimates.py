@@ -44,8 +44,9 @@ def estimate_all(connection: Connection, constants: Constants) -> int:
     """Estimate every indicator and write `marts.estimate`; gives its number of rows.
 
     One row per indicator, group_by and level. Also writes `marts.indicator` (definitions), `marts.weight` (one row per
-    respondent), `marts.weight_diagnostic` (one row per figure or remark) and `marts.time_to_job` (one row per group
-    and time). Reads marts and clean tables; the same data and constants give the same table to the last digit.
+    respondent), `marts.weight_margin` (one row per raked margin and cell), `marts.weight_diagnostic` (one row per
+    figure or remark) and `marts.time_to_job` (one row per group and time). Reads marts and clean tables; the same data
+    and constants give the same table to the last digit.
 
     Raises:
         StudyError: nobody has answered yet, or a table or question the estimates need is missing.
@@ -56,6 +57,9 @@ def estimate_all(connection: Connection, constants: Constants) -> int:
     storing.write(connection, "marts.indicator", storing.INDICATOR, storing.definitions())
     storing.write(
         connection, "marts.weight", storing.WEIGHT, storing.weight_rows(study.frame, study.weighted)
+    )
+    storing.write(
+        connection, "marts.weight_margin", storing.WEIGHT_MARGIN, storing.margin_rows(study.weighted)
     )
     storing.write(
         connection,

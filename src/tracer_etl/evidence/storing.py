@@ -44,6 +44,7 @@ INDICATOR = dict.fromkeys(
 )
 WEIGHT = {"alumni_id": TEXT, "propensity": REAL, "class": WHOLE, "adjusted": REAL, "weight": REAL}
 DIAGNOSTIC = {"name": TEXT, "value": REAL, "remark": TEXT}
+WEIGHT_MARGIN = {"margin": TEXT, "cell": TEXT, "target": REAL, "reached": REAL}
 TIME_TO_JOB = {
     "group_by": TEXT,
     "level": TEXT,
@@ -164,6 +165,16 @@ def diagnostic_rows(weighted: Weighted, recalled: Sequence[tuple[str, float, str
     figures = [(name, value, "") for name, value in weighted.diagnostics.items()]
     remarks = [("remark", math.nan, note) for note in weighted.notes]
     return pd.DataFrame([*figures, *recalled, *remarks], columns=list(DIAGNOSTIC))
+
+
+def margin_rows(weighted: Weighted) -> pd.DataFrame:
+    """Give one row per raked margin and (merged) cell: persons in the registry, and the weights' sum there."""
+    rows = [
+        (margin.name, cell, float(target), float(weighted.weights[margin.codes == code].sum()))
+        for margin in weighted.margins
+        for code, (cell, target) in enumerate(zip(margin.cells, margin.targets, strict=True))
+    ]
+    return pd.DataFrame(rows, columns=list(WEIGHT_MARGIN))
 
 
 def write(connection: Connection, name: str, columns: Mapping[str, str], table: pd.DataFrame) -> None:
