@@ -9,11 +9,11 @@
         Unavailable    network, overload, broken reply: the only error worth a retry           exit 4
         Changed        the server's answers contradict each other: pull again, or report       exit 3
       DriftError       landed data and forms disagree (unknown version): add that version      exit 5
-      ChecksFailed     an expectation about the whole batch failed: look at the report         exit 1
+      ChecksFailed     a check of the whole stopped the run, nothing is published: mend data   exit 7
       LandingError     the landing area is damaged or not writable                             exit 6
       WarehouseError   the warehouse is locked, full or not writable                           exit 6
 
-Exit code 1 is also what an unforeseen failure (a bug) gives; it comes with a traceback.
+Exit code 1 is an unforeseen failure (a bug); it comes with a traceback.
 
 >>> print(StudyError("no form is listed", where="study.toml", remedy="add a [[forms]] table"))
 study.toml: no form is listed; add a [[forms]] table
@@ -94,9 +94,9 @@ class DriftError(TracerError):
 
 
 class ChecksFailed(TracerError):
-    """An expectation about the whole batch failed, so nothing of the batch was loaded."""
+    """A check of the whole study found what must not be published; the last published copy stays."""
 
-    exit_code = 1
+    exit_code = 7
 
 
 class LandingError(TracerError):

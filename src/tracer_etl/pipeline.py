@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from tracer_etl import batches
 from tracer_etl.corrections.log import corrections_of, read_corrections
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tracer_etl.records import Progress, Source, Verdict
     from tracer_etl.servers import Options
     from tracer_etl.study import Reference, Study, StudyForm
-    from tracer_etl.warehouse.contract import Connection, Loaded
+    from tracer_etl.warehouse.contract import Connection, Loaded, Warehouse
 
 log = logging.getLogger(__name__)
 
@@ -154,31 +154,47 @@ def check(study: Study, forms: Sequence[str] = (), progress: Progress = silent) 
 
 
 def load(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -> list[Loaded]:
-    """Load every checked batch and what people decided on it, each in one transaction, and the reference tables."""
-    loaded, decided, log = [], read_decisions(study), read_corrections(study)
+    """Load every checked batch and what people decided on it, each in one transaction, and the reference tables.
+
+    Then judge what needs more than one submission to be judged: what that finds is set aside as well.
+
+    Raises:
+        ChecksFailed: a check of the whole found something; all is loaded, and nothing of it may be published.
+    """
+    changed: dict[str, int] = {}
+    decided, log = read_decisions(study), read_corrections(study)
     with open_warehouse(study) as warehouse:
         for reference in study.references:
             warehouse.load_reference(reference, batches.digest([reference.file], str(reference.direct)))
         for form in study.chosen(forms):
-            changed = 0
+            touched = 0
             for schema, folder in progress(batches.staged(study, form), f"load {form.form_id}"):
-                changed += warehouse.load(batches.batch(schema, folder)).changed
-            changed += settling.settle(warehouse, form.form_id, decided)
+                touched += warehouse.load(batches.batch(schema, folder)).changed
+            changed[form.form_id] = touched + settling.settle(warehouse, form.form_id, decided)
             note_unlanded(warehouse, form.form_id, log)
             shutil.rmtree(study.staging / form.form_id, ignore_errors=True)
             warehouse.record_pulls(form.form_id, Landing(study.landing, form.form_id).proofs)
-            loaded.append(warehouse.summary(form.form_id, changed))
+        moved = _oversee(study, warehouse, "load", decided)
         warehouse.summarise([form.form_id for form in study.forms])
     return loaded
 
 
 def marts(study: Study) -> tuple[str, ...]:
-    """Make the study's marts anew from the clean tables, in one transaction; with [evidence], estimates too."""
+    """Make the study's marts anew from the clean tables, in one transaction; with [evidence], estimates too.
+
+    Raises:
+        ChecksFailed: a check of the marts found something; they are made, and may not be published.
+    """
     from tracer_etl.evidence.marts import make_marts
 
-    with open_warehouse(study) as warehouse, warehouse.alone("marts") as connection:
-        made = make_marts(connection)
-        return (*made, "marts.estimate") if study.evidence and _estimate(connection) else made
+    with open_warehouse(study) as warehouse:
+        with warehouse.alone("marts") as connection:
+            made = make_marts(connection)
+            if study.evidence and _estimate(connection):
+                made = (*made, "marts.estimate")
+        _oversee(study, warehouse, "marts")
+        stop_if_failed(warehouse.connection, "marts", study.name)
+    return made
 
 
 def _estimate(connection: Connection) -> bool:
@@ -195,7 +211,11 @@ def _estimate(connection: Connection) -> bool:
 
 
 def publish(study: Study) -> Path:
-    """Put a new analysts' copy in place of the old one."""
+    """Put a new analysts' copy in place of the old one.
+
+    Raises:
+        ChecksFailed: a check of the whole found something; the old copy stays.
+    """
     with open_warehouse(study) as warehouse:
         warehouse.publish(study.published)
     return study.published
@@ -234,6 +254,8 @@ def refresh(
         publish(study)
         page = report(study)
         write_atomically(_mark(study), wanted.encode())
+        for stage in get_args(Stage):
+            stop_if_failed(warehouse.connection, stage, study.name)
     said = tuple(f"{one.form_id}: {remark}" for one in pulled for remark in one.remarks)
     return Run(tuple(loaded), (*said, *_logs(study)), page, study.published, changed)
 
@@ -299,7 +321,8 @@ def _state_of_results(study: Study) -> str:
     ]
     kept = [p for p in sources if p.suffix != ".pyc" and "rehearsal" not in p.parts]
     with open_warehouse(study) as warehouse:
-        return batches.digest(kept, repr((dict(study.title), warehouse.ledger())))
+        told = repr((dict(study.title), warehouse.ledger()))
+        return batches.digest([*kept, *_sources_of_oversight(study)], told)
 
 
 def _mark(study: Study) -> Path:

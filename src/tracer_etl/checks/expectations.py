@@ -45,7 +45,7 @@ def written_rules(path: Path, table: Table) -> Rules:
     """
     if not path.is_file():
         return Rules(())
-    document = _read(path)
+    document = read_document(path, "begin with `expectations:`")
     derived = {
         str(name): " ".join(str(sql).split()) for name, sql in (document.get("derived_columns") or {}).items()
     }
@@ -58,7 +58,12 @@ def written_rules(path: Path, table: Table) -> Rules:
     return Rules(tuple(_rule(path, number, entry, known) for number, entry in entries), derived)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_document(path: Path, beginning: str) -> dict[str, Any]:
+    """Read a YAML mapping; `beginning` is the remedy where the file holds something else.
+
+    Raises:
+        StudyError: not YAML, or no mapping; the line is named.
+    """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -70,7 +75,7 @@ def _read(path: Path) -> dict[str, Any]:
         what = f"not YAML ({getattr(error, 'problem', error)})"
         raise StudyError(what, where=where, remedy="correct it") from error
     if not isinstance(document, dict):
-        raise StudyError("holds no mapping", where=path.name, remedy="begin with `expectations:`")
+        raise StudyError("holds no mapping", where=path.name, remedy=beginning)
     return document
 
 

@@ -21,6 +21,7 @@ from tracer_etl.cli import (
     field,
     forms,
     lint,
+    oversight,
     publishing,
     quarantine,
     review,
@@ -32,12 +33,13 @@ INTERRUPTED = 130
 
 EXIT_CODES: tuple[tuple[int, str], ...] = (
     (0, "all went well"),
-    (1, "an expectation about a whole batch failed; with a traceback: a bug"),
+    (1, "a bug; it comes with a traceback"),
     (2, "the command line, study.toml, an expectation file or a form is wrong: mend it"),
     (3, "the server says no, or contradicts itself: ask for access, or pull again"),
     (4, "the server cannot answer now: try again later"),
     (5, "data no form explains: an unknown version or an unreadable submission"),
     (6, "the landing area or the warehouse is locked, full or not writable"),
+    (7, "a check of the whole stopped the run: nothing is published, the last copy stays"),
     (INTERRUPTED, "interrupted by Ctrl-C"),
 )
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:<4} {meaning}" for code, meaning in EXIT_CODES)
@@ -106,6 +108,7 @@ for _command in (
     field.field,
     review.review,
     quarantine.quarantine,
+    oversight.oversight,
     corrections.corrections,
     evidence.evidence,
 ):

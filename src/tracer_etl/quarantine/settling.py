@@ -41,6 +41,11 @@ def settle(warehouse: Warehouse, form_id: str, decisions: Sequence[Decision]) ->
         return settling.run() if settling.due else 0
 
 
+def settle_within(connection: Connection, form_id: str, decisions: Sequence[Decision]) -> int:
+    """Do as `settle`, in the caller's transaction, for reasons that have changed: with or without decisions."""
+    return _Settling(connection, form_id, [one for one in decisions if one.form_id == form_id]).settle()
+
+
 def remarks(connection: Connection, file: str) -> list[str]:
     """Say how many lines hold for nothing any more, since the submission was edited or is not there."""
     rows = connection.execute(
@@ -73,14 +78,14 @@ class _Settling:
     def run(self) -> int:
         self.connection.execute("BEGIN")
         try:
-            moved = self._settle()
+            moved = self.settle()
         except BaseException:
             self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
         return moved
 
-    def _settle(self) -> int:
+    def settle(self) -> int:
         self._stand()
         self._reject()
         self._release()
@@ -122,8 +127,8 @@ class _Settling:
         root, rule, severity, why_id, why_en = reason
         self.connection.execute(
             f"INSERT INTO quarantine.reason SELECT ?, _submission_id, {root}, _submission_id, {rule}, {severity}, '', "
-            f"{why_id}, {why_en}, 'open' FROM present WHERE _submission_id IN ({rejected}) AND _submission_id NOT IN "
-            f"(SELECT _submission_id FROM quarantine.reason WHERE form_id = ? AND rule = '{REJECTED}')",
+            f"{why_id}, {why_en}, 'decision', '', 'open' FROM present WHERE _submission_id IN ({rejected}) "
+            f"AND _submission_id NOT IN (SELECT _submission_id FROM quarantine.reason WHERE form_id = ? AND rule = '{REJECTED}')",
             [self.form_id, self.form_id],
         )
 

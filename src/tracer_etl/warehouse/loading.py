@@ -131,6 +131,8 @@ class Loader(ABC):
                 self._renew(schema)
             self._stage(batch)
             changed = self._touch(schema)
+            if changed:
+                self._overlook(schema.form_id)
             for flow in flows(schema) if changed else ():
                 if not anew:
                     self.connection.execute(f"DELETE FROM {flow.target} WHERE {flow.old}")
@@ -191,6 +193,10 @@ class Loader(ABC):
         )
         row = self.connection.execute("SELECT count(*) FROM touched").fetchone()
         return int(row[0]) if row else 0
+
+    def _overlook(self, form_id: str) -> None:
+        """Forget that the form's submissions were judged against the rest of the study: some are new, or new again."""
+        self.connection.execute("DELETE FROM meta.setting WHERE name = ?", [f"overseen {form_id}"])
 
     def _record(self, batch: Batch) -> None:
         """Note what was loaded; what another loader has noted meanwhile stays as it is."""
@@ -300,7 +306,7 @@ def flows(schema: Schema) -> Iterator[Flow]:
         yield Flow(f"{area}.{quote(schema.bridge)}", _IN_TOUCHED, select)
     form = literal(schema.form_id)
     for target, staged in (
-        ("quarantine.reason", f"(SELECT *, {_HOLDS} FROM staged_reasons)"),
+        ("quarantine.reason", f"(SELECT *, 'check' AS origin, '' AS detail, {_HOLDS} FROM staged_reasons)"),
         ("quarantine.problem", "staged_problems"),
         ("pii._attachment", "staged_attachments"),
         ("pii._correction", "staged_corrections"),

@@ -11,14 +11,14 @@ from tracer_etl.warehouse import codelists
 from tracer_etl.warehouse.contract import AREAS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from tracer_etl.questions import Form
     from tracer_etl.schema import Schema
     from tracer_etl.warehouse.codelists import Row
     from tracer_etl.warehouse.contract import Connection
 
-LAYOUT = 4
+LAYOUT = 5
 """Counts changes of META_TABLES. A file of another layout is made anew: landing brings all of it again."""
 
 ROWS = 1000
@@ -89,7 +89,16 @@ META_TABLES = (
     (
         "CREATE TABLE IF NOT EXISTS quarantine.reason (form_id VARCHAR, _submission_id VARCHAR, table_name VARCHAR, "
         "_row_id VARCHAR, rule VARCHAR, severity VARCHAR, column_name VARCHAR, why_id VARCHAR, why_en VARCHAR, "
-        "state VARCHAR)"
+        "origin VARCHAR, detail VARCHAR, state VARCHAR)"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS meta.check_result (position BIGINT, rule VARCHAR, stage VARCHAR, scope VARCHAR, "
+        "form_id VARCHAR, severity VARCHAR, outcome VARCHAR, evaluated BIGINT, findings BIGINT, value VARCHAR, "
+        "threshold VARCHAR, note VARCHAR, why_id VARCHAR, why_en VARCHAR)"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS meta.finding (rule VARCHAR, stage VARCHAR, scope VARCHAR, key VARCHAR, value VARCHAR, "
+        "detail VARCHAR)"
     ),
     (
         "CREATE TABLE IF NOT EXISTS quarantine.decision (form_id VARCHAR, line BIGINT, _submission_id VARCHAR, "
@@ -156,15 +165,16 @@ def describe(connection: Connection, schema: Schema) -> None:
     }
     for table, listed in rows.items():
         connection.execute(f"DELETE FROM meta.{table} WHERE form_id = ?", [schema.form_id])
-        _insert(connection, table, listed)
+        insert_rows(connection, f"meta.{table}", listed)
 
 
-def _insert(connection: Connection, table: str, rows: list[Row]) -> None:
+def insert_rows(connection: Connection, table: str, rows: Sequence[Row]) -> None:
+    """Append rows, many to a statement."""
     for start in range(0, len(rows), ROWS):
         some = rows[start : start + ROWS]
         marks = ", ".join(["(" + ", ".join("?" * len(some[0])) + ")"] * len(some))
         values = [value for row in some for value in row]
-        connection.execute(f"INSERT INTO meta.{table} VALUES {marks}", values)
+        connection.execute(f"INSERT INTO {table} VALUES {marks}", values)
 
 
 def _questions(schema: Schema, form: Form) -> Iterator[Row]:

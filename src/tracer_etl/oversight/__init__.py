@@ -1,0 +1,9 @@
+"""Checks on what is loaded: those that need other submissions, reference tables, or the marts.
+
+rules     what expectations/study/*.yaml states
+registry  checks written in Python, by name
+judged    what a rule sees: all submissions but those something else holds back
+evaluate  one check -> its result
+judging   all checks of a stage, in one transaction: reasons, findings, results
+results   what came of the last run, as a person reads it
+"""
