@@ -17,6 +17,9 @@ from tracer_etl.corrections.standing import Standing, note_unlanded, remarks, st
 from tracer_etl.errors import StudyError
 from tracer_etl.landing import Landed as Pulled
 from tracer_etl.landing import Landing
+from tracer_etl.oversight.judging import judge, judged_before, overseen, stop_if_failed
+from tracer_etl.oversight.registry import builtin
+from tracer_etl.oversight.rules import Stage, read_rules, rule_files
 from tracer_etl.quarantine import settling
 from tracer_etl.quarantine.decisions import read_decisions
 from tracer_etl.records import EntitySource, silent
@@ -27,6 +30,7 @@ from tracer_etl.warehouse import open_warehouse
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tracer_etl.quarantine.decisions import Decision
     from tracer_etl.records import Progress, Source, Verdict
     from tracer_etl.servers import Options
     from tracer_etl.study import Reference, Study, StudyForm
@@ -176,7 +180,27 @@ def load(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -
             warehouse.record_pulls(form.form_id, Landing(study.landing, form.form_id).proofs)
         moved = _oversee(study, warehouse, "load", decided)
         warehouse.summarise([form.form_id for form in study.forms])
-    return loaded
+        stop_if_failed(warehouse.connection, "load", study.name)
+        return [warehouse.summary(one, count + moved.get(one, 0)) for one, count in changed.items()]
+
+
+def _oversee(
+    study: Study, warehouse: Warehouse, stage: Stage, decided: Sequence[Decision] = ()
+) -> dict[str, int]:
+    """Judge the checks of a stage where anything changed since; give how many submissions moved, per form."""
+    rules = read_rules(study.expectations, [form.form_id for form in study.forms])
+    state = batches.digest(_sources_of_oversight(study), warehouse.ledger())
+    if not rules.rules and not judged_before(warehouse.connection):
+        return {}
+    if stage == "load" and overseen(warehouse.connection) == state:
+        return {}
+    return judge(warehouse, rules, builtin(), stage, decided, state)
+
+
+def _sources_of_oversight(study: Study) -> list[Path]:
+    """List what decides on findings beside the data: the study's checks, and the code of those in Python."""
+    code = sorted((Path(__file__).parent / "oversight").glob("*.py"))
+    return [*rule_files(study.expectations), *code]
 
 
 def marts(study: Study) -> tuple[str, ...]:
