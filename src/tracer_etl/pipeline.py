@@ -241,6 +241,8 @@ def publish(study: Study) -> Path:
         ChecksFailed: a check of the whole found something; the old copy stays.
     """
     with open_warehouse(study) as warehouse:
+        for stage in get_args(Stage):
+            stop_if_failed(warehouse.connection, stage, study.name)
         warehouse.publish(study.published)
     return study.published
 
@@ -278,8 +280,6 @@ def refresh(
         publish(study)
         page = report(study)
         write_atomically(_mark(study), wanted.encode())
-        for stage in get_args(Stage):
-            stop_if_failed(warehouse.connection, stage, study.name)
     said = tuple(f"{one.form_id}: {remark}" for one in pulled for remark in one.remarks)
     return Run(tuple(loaded), (*said, *_logs(study)), page, study.published, changed)
 
