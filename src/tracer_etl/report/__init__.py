@@ -1,4 +1,4 @@
-"""The published warehouse -> one page in two languages that opens from a USB stick."""
+"""The published warehouse -> a site in two languages that opens from a USB stick."""
 
 from __future__ import annotations
 
@@ -10,22 +10,19 @@ if TYPE_CHECKING:
 
 
 def report(published: Path, out: Path, title: Mapping[str, str], generated_at: str = "") -> Path:
-    """Write `index.html` into `out` and give its path; the same data give the same bytes.
+    """Write the site into `out` and give the path of its `index.html`; the same data give the same bytes.
 
-    Only counts and rates of `marts` and `meta` are read: no row about one person. `generated_at` (ISO 8601) is the
-    stamp on the page; without it the latest pull's. Pages in `out`/codebook are linked.
+    Only aggregates are shown. `generated_at` (ISO 8601) is the stamp on the pages; without it the latest pull's.
+    Pages in `out`/codebook and workbooks in `out` are linked.
 
     Raises:
         StudyError: the published copy is missing or has no marts.
     """
     from tracer_etl.report.facts import read_facts
-    from tracer_etl.report.page import render
+    from tracer_etl.report.pages import all_pages
+    from tracer_etl.report.site import write_site
 
-    facts = read_facts(published)
-    out.mkdir(parents=True, exist_ok=True)
-    page = out / "index.html"
-    part = out / "index.html.part"
-    codebooks = sorted(page.stem for page in (out / "codebook").glob("*.html"))
-    part.write_text(render(facts, title, generated_at or facts.pulled_at, codebooks), encoding="utf-8")
-    part.replace(page)
-    return page
+    with read_facts(published) as facts:
+        out.mkdir(parents=True, exist_ok=True)
+        write_site(facts, all_pages(facts), out, title, generated_at or facts.pulled_at)
+    return out / "index.html"

@@ -1,121 +1,230 @@
-"""The charts, as SVG that goes into the page; colours are from Okabe and Ito's colour-blind safe set."""
+"""The charts, as SVG inside the page; colours are from Okabe and Ito's colour-blind safe set."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from tracer_etl.report import words
+from tracer_etl.report.words import LANGUAGES, Both, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from altair import Axis, Chart, FacetChart, LayerChart
+    from markupsafe import Markup
 
-    from tracer_etl.report.facts import Facts, Row
+    from tracer_etl.report.facts import Row
+    from tracer_etl.report.figures import Figure
+
+    Picture = Chart | LayerChart | FacetChart
 
 BLUE, ORANGE, GREY, INK = "#0072b2", "#b34700", "#8a9299", "#22303c"
 FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif"
 WIDTH = 210
 """Pixels of the plotting area: narrow, so that letters stay legible on a phone."""
 
-
 LONG_NAME = 22
+SHARES: tuple[float, ...] = (0, 0.25, 0.5, 0.75, 1)
 
 
-def ladder_chart(facts: Facts, names: dict[str, str], language: str) -> str:
-    """Draw the any-work rate of each programme with its interval, and the benchmark as a line."""
+@dataclass(frozen=True)
+class Drawing:
+    """A picture in both languages, and the same figures as a table (heads and rows; none when they stand beside it)."""
+
+    title: Both
+    svg: Mapping[str, Markup]
+    heads: Sequence[Both] = ()
+    rows: Sequence[Sequence[object]] = ()
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The axis of numbers: marks, a function to write them (Vega expression of `datum.value`), and a line to compare."""
+
+    marks: tuple[float, ...] = SHARES
+    label: str = "format(datum.value, '.0%')"
+    line: float | None = None
+
+
+def intervals(
+    key: str, title: Both, figures: Sequence[tuple[Both, Figure]], scale: Scale, heads: Sequence[Both]
+) -> Drawing:
+    """Draw numbers with their 95% intervals, one under the other in the given order; what is hidden is not drawn."""
+    shown = [(name, one) for name, one in figures if one.shown and one.low is not None]
+
+    def draw(language: str) -> Picture:
+        rows = [_dot(name[language], one, scale) for name, one in shown]
+        return _intervals(rows, scale)
+
+    table = [(name, one) for name, one in figures]
+    return drawing(key, title, draw, heads, table)
+
+
+def _dot(name: str, one: Figure, scale: Scale) -> Row:
+    """Cut what reaches beyond the axis."""
+    low, high = scale.marks[0], scale.marks[-1]
+    ends = [None if end is None else min(max(end, low), high) for end in (one.low, one.number, one.high)]
+    found = dict(zip(("low", "value", "high"), ends, strict=True))
+    return found | {
+        "name": _broken(name),
+        "all": one.group_by == "all",
+        "thin": one.thin,
+        "high": ends[2] or high,
+    }
+
+
+def _intervals(rows: Sequence[Row], scale: Scale) -> Picture:
     import altair as alt
 
-    rows = [_point(row, names, language) for row in facts.tables["ladder"] if _drawn(row)]
-    order = [row["name"] for row in sorted(rows, key=lambda row: (row["all"], row["rate"]), reverse=True)]
-    y = alt.Y("name:N", sort=order, title=None, axis=_names_axis())
-    x = _percent_axis()
+    y = alt.Y("name:N", sort=[row["name"] for row in rows], title=None, axis=_names_axis())
+    x: dict[str, Any] = {
+        "title": None,
+        "scale": alt.Scale(domain=[scale.marks[0], scale.marks[-1]]),
+        "axis": alt.Axis(values=list(scale.marks), labelExpr=scale.label, domain=False, ticks=False),
+    }
     colour = alt.condition("datum.all", alt.value(INK), alt.value(BLUE))
-    base = alt.Chart(alt.InlineData(values=rows)).encode(y=y)
-    bars = base.mark_rule(strokeWidth=2).encode(
+    base = alt.Chart(alt.InlineData(values=list(rows))).encode(y=y)
+    bars = base.mark_rule(strokeWidth=2.5).encode(
         x=alt.X("low:Q", **x),
         x2="high:Q",
         color=colour,
-        opacity=alt.condition("datum.thin", alt.value(0.55), alt.value(1)),
+        strokeDash=alt.condition("datum.thin", alt.value([2, 2]), alt.value([1, 0])),
     )
-    dots = base.mark_point(size=70, filled=True, opacity=1).encode(x=alt.X("rate:Q", **x), color=colour)
-    line = (
-        alt.Chart(alt.InlineData(values=[{"at": facts.benchmark("employment_to_population")}]))
-        .mark_rule(color=ORANGE, strokeDash=[5, 3], strokeWidth=2)
-        .encode(x="at:Q")
+    dots = base.mark_point(size=75, opacity=1).encode(
+        x=alt.X("value:Q", **x),
+        color=colour,
+        fill=alt.condition(
+            "datum.thin",
+            alt.value("#ffffff"),
+            alt.value(BLUE),
+        ),
     )
-    return _svg(alt.layer(line, bars, dots).properties(width=WIDTH, height=alt.Step(31)), "ladder" + language)
+    layers = [bars, dots]
+    if scale.line is not None:
+        at = alt.Chart(alt.InlineData(values=[{"at": scale.line}]))
+        layers.insert(0, at.mark_rule(color=ORANGE, strokeDash=[5, 3], strokeWidth=2).encode(x="at:Q"))
+    return alt.layer(*layers).properties(width=WIDTH, height=alt.Step(31))
 
 
-def response_chart(facts: Facts, language: str) -> str:
-    """Draw the persons of the frame by final disposition."""
+def bars(key: str, title: Both, counts: Sequence[tuple[Both, float, bool]], heads: Sequence[Both]) -> Drawing:
+    """Draw counts as bars with the number at the end; the third of each tells whether it is in the strong colour."""
+    import altair as alt
+
+    def draw(language: str) -> Picture:
+        rows = [
+            {
+                "name": _broken(name[language]),
+                "count": size,
+                "text": words.number(size, language),
+                "good": good,
+            }
+            for name, size, good in counts
+            if size
+        ]
+        base = alt.Chart(alt.InlineData(values=rows)).encode(
+            y=alt.Y("name:N", sort=[str(row["name"]) for row in rows], title=None, axis=_names_axis()),
+            x=alt.X("count:Q", title=None, axis=None),
+        )
+        drawn = base.mark_bar(height=15).encode(
+            color=alt.condition("datum.good", alt.value(BLUE), alt.value(GREY))
+        )
+        numbers = base.mark_text(align="left", dx=5, color=INK, fontSize=12).encode(text="text:N")
+        return alt.layer(drawn, numbers).properties(width=WIDTH - 30, height=alt.Step(31))
+
+    return drawing(key, title, draw, heads, [(name, words.count(size)) for name, size, _ in counts])
+
+
+def progress(key: str, title: Both, days: Sequence[Row]) -> Drawing:
+    """Draw finished interviews, added up day by day; rows have `date` and `interviews`."""
+    import altair as alt
+
+    total, rows = 0, []
+    for row in days:
+        total += row["interviews"]
+        rows.append({"day": row["date"].isoformat(), "interviews": total})
+
+    def draw(language: str) -> Picture:
+        months = [name[:3] for name in words.MONTHS[language]]
+        label = f"utcdate(datum.value) + ' ' + {months}[utcmonth(datum.value)]"
+        axis = alt.Axis(labelExpr=label, tickCount=5, grid=False)
+        plain_axis = alt.Axis(tickCount=4, domain=False, ticks=False)
+        chart: Chart = (
+            alt.Chart(alt.InlineData(values=rows))
+            .mark_area(
+                color=BLUE, opacity=0.18, line={"color": BLUE, "strokeWidth": 2}, interpolate="step-after"
+            )
+            .encode(
+                x=alt.X("day:T", scale=alt.Scale(type="utc"), title=None, axis=axis),
+                y=alt.Y("interviews:Q", title=None, axis=plain_axis),
+            )
+            .properties(width=WIDTH + 130, height=170)
+        )
+        return chart
+
+    return drawing(key, title, draw)
+
+
+def waiting(key: str, title: Both, months: Sequence[Row], heads: Sequence[Both]) -> Drawing:
+    """Draw the share that has found work by month with its interval; rows have `months`, `survival`, `low`, `high`."""
     import altair as alt
 
     rows = [
         {
-            "name": _broken(row[f"label_{language}"]),
-            "persons": row["persons"],
-            "text": words.number(row["persons"], language),
-            "good": row["category"] in "IP",
+            "months": row["months"],
+            "found": 1 - row["survival"],
+            "low": 1 - row["high"],
+            "high": 1 - row["low"],
         }
-        for row in facts.tables["dispositions"]
-        if row["persons"]
+        for row in months
     ]
-    order = [row["name"] for row in rows]
-    base = alt.Chart(alt.InlineData(values=rows)).encode(
-        y=alt.Y("name:N", sort=order, title=None, axis=_names_axis()),
-        x=alt.X("persons:Q", title=None, axis=None),
-    )
-    bars = base.mark_bar(height=15).encode(
-        color=alt.condition("datum.good", alt.value(BLUE), alt.value(GREY))
-    )
-    numbers = base.mark_text(align="left", dx=5, color=INK, fontSize=12).encode(text="text:N")
-    chart = alt.layer(bars, numbers).properties(width=WIDTH - 30, height=alt.Step(31))
-    return _svg(chart, "response" + language)
 
-
-def progress_chart(facts: Facts, language: str) -> str:
-    """Draw finished interviews, added up day by day."""
-    import altair as alt
-
-    total, rows = 0, []
-    for row in facts.field_days:
-        total += row["interviews"]
-        rows.append({"day": row["date"].isoformat(), "interviews": total})
-    months = {f"{i}": name[:3] for i, name in enumerate(words.MONTHS[language])}
-    label = f"utcdate(datum.value) + ' ' + {list(months.values())}[utcmonth(datum.value)]"
-    x = alt.X(
-        "day:T",
-        scale=alt.Scale(type="utc"),
-        title=None,
-        axis=alt.Axis(labelExpr=label, tickCount=5, grid=False),
-    )
-    chart = (
-        alt.Chart(alt.InlineData(values=rows))
-        .mark_area(color=BLUE, opacity=0.18, line={"color": BLUE, "strokeWidth": 2}, interpolate="step-after")
-        .encode(
-            x=x, y=alt.Y("interviews:Q", title=None, axis=alt.Axis(tickCount=4, domain=False, ticks=False))
+    def draw(_: str) -> Picture:
+        marks = [0, 3, 6, 12, 18, 24]
+        x = alt.X(
+            "months:Q",
+            title=None,
+            scale=alt.Scale(domain=[0, rows[-1]["months"]]),
+            axis=alt.Axis(values=marks, grid=False, labelFlush=True),
         )
-        .properties(width=WIDTH + 130, height=170)
-    )
-    return _svg(chart, "progress" + language)
+        axis = alt.Axis(values=list(SHARES), format=".0%", domain=False, ticks=False)
+        base = alt.Chart(alt.InlineData(values=rows)).encode(x=x)
+        band = base.mark_area(color=BLUE, opacity=0.2, interpolate="step-after").encode(
+            y=alt.Y("low:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=axis), y2="high:Q"
+        )
+        line = base.mark_line(color=BLUE, strokeWidth=2.5, interpolate="step-after").encode(
+            y=alt.Y("found:Q", title=None)
+        )
+        return alt.layer(band, line).properties(width=WIDTH + 120, height=200)
+
+    table = [
+        (words.count(row["months"]), words.share(row["found"]), words.plain(_range(row))) for row in rows
+    ]
+    return drawing(key, title, draw, heads, table)
 
 
-def _drawn(row: Row) -> bool:
-    return bool(row["rung"] == "A1" and row["rate"] is not None)
+def _range(row: Row) -> str:
+    return f"{row['low'] * 100:.0f}{words.DASH}{row['high'] * 100:.0f}%"
 
 
-def _point(row: Row, names: dict[str, str], language: str) -> dict[str, Any]:
-    size = f"n = {words.number(row['n'], language)}"
-    return {
-        "name": _broken(f"{names[row['programme']]} ({size})"),
-        "rate": round(row["rate"] * 100, 2),
-        "low": round(row["low"] * 100, 2),
-        "high": round(row["high"] * 100, 2),
-        "all": row["programme"] == "",
-        "thin": row["publication"] == "indicative",
+def drawing(
+    key: str,
+    title: Both,
+    draw: Callable[[str], Picture],
+    heads: Sequence[Both] = (),
+    rows: Sequence[Sequence[object]] = (),
+) -> Drawing:
+    """Render in both languages; `key` is unique on the page and makes the ids of the SVG so."""
+    from markupsafe import Markup
+
+    hint = say("table_follows" if rows else "no_table")
+    svg = {
+        language: Markup(_svg(draw(language), key + language, title[language], hint[language]))  # noqa: S704 - escaped
+        for language in LANGUAGES
     }
+    return Drawing(title, svg, heads, rows)
 
 
 def _names_axis() -> Axis:
@@ -142,18 +251,11 @@ def _broken(name: str) -> str:
     return name if middle is None else f"{name[:middle]}|{name[middle + 1 :]}"
 
 
-def _percent_axis() -> dict[str, Any]:
-    import altair as alt
-
-    axis = alt.Axis(values=[0, 25, 50, 75, 100], labelExpr="datum.value + '%'", domain=False, ticks=False)
-    return {"title": None, "scale": alt.Scale(domain=[0, 100]), "axis": axis}
-
-
-def _svg(chart: LayerChart | FacetChart | Chart, prefix: str) -> str:
-    """Render without size in pixels, hidden from screen readers (a table says the same), with ids of its own."""
+def _svg(chart: Picture, prefix: str, title: str, description: str) -> str:
+    """Render without size in pixels, named for screen readers, with ids of its own."""
     import vl_convert
 
-    themed = chart.configure(font=FONT, background="transparent").configure_view(stroke=None)
+    themed: Any = chart.configure(font=FONT, background="transparent").configure_view(stroke=None)
     themed = themed.configure_axis(
         labelFontSize=12, labelColor=INK, gridColor="#dde3e8", domainColor="#b8c2cb"
     )
@@ -161,15 +263,11 @@ def _svg(chart: LayerChart | FacetChart | Chart, prefix: str) -> str:
     svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{prefix}-", svg)
     svg = re.sub(r' (?:aria-\w+|role|aria-roledescription)="[^"]*"', "", svg)
     svg = re.sub(r' xmlns(?::xlink)?="[^"]*"', "", svg)
+    named = f'role="img" aria-labelledby="{prefix}-title {prefix}-desc" focusable="false"'
+    said = f'<title id="{prefix}-title">{escape(title)}</title><desc id="{prefix}-desc">{escape(description)}</desc>'
     return re.sub(
-        r'<svg([^>]*?) width="[^"]*" height="[^"]*"',
-        r'<svg\1 aria-hidden="true" focusable="false"',
+        r'<svg([^>]*?) width="[^"]*" height="[^"]*"([^>]*)>',
+        lambda found: f"<svg{found[1]} {named}{found[2]}>{said}",
         svg,
         count=1,
     )
-
-
-def names_of(facts: Facts, language: str, codes: Sequence[str]) -> dict[str, str]:
-    """Name programmes; '' is all of them together."""
-    known = {code: facts.programmes.get(code, {}).get(language, code) for code in codes}
-    return {**known, "": words.text("all_programmes", language), "none": words.text("no_programme", language)}

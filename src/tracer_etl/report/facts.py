@@ -1,94 +1,97 @@
-"""What the page tells, read from `marts` and `meta` of the published copy: counts and rates only."""
+"""What the pages tell, read from the published copy."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tracer_etl.errors import StudyError, WarehouseError
+from tracer_etl.report.words import Both, plain, say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
 Row = dict[str, Any]
 
-QUERIES = {
-    "forms": "select form_id, landed, good, set_aside, warned from marts.data_quality where rule = '' order by form_id",
-    "rules": (
-        "select rule, severity, min(why_id) as why_id, min(why_en) as why_en, sum(submissions) as submissions, "
-        "count(*) as forms from marts.data_quality where rule <> '' group by rule, severity "
-        "order by case severity when 'critical' then 1 when 'warning' then 2 else 3 end, submissions desc, rule"
-    ),
-    "pulls": (
-        "select form_id, server_count, distinct_keys, pulled_at from ("
-        "select *, row_number() over (partition by form_id order by pulled_at desc) as latest from meta.pull) "
-        "where latest = 1 order by form_id"
-    ),
-    "versions": "select form_id, version from meta.form_version order by form_id, position",
-}
-"""Every study has these."""
-
-FIELD_DAYS = 180
-"""Longer than any round of field work (12 weeks)."""
-
-TRACER_QUERIES = {
-    "response": "select * from marts.response_rate order by dimension, value",
-    "dispositions": (
-        "select s.code, s.category, s.label_id, s.label_en, count(c.alumni_id) as persons from marts.seed_aapor s "
-        "left join marts.case_disposition c on c.aapor_code = s.code "
-        "group by s.code, s.category, s.label_id, s.label_en, s.precedence order by s.precedence, s.code"
-    ),
-    "ladder": "select * from marts.absorption order by programme, rung",
-    "days": (
-        "select d.date, d.attempts, coalesce(i.interviews, 0) as interviews from ("
-        "select date, cast(sum(attempts) as bigint) as attempts from marts.enumerator_day group by date) d left join ("
-        "select date, count(*) as interviews from marts.interview group by date) i on i.date = d.date order by d.date"
-    ),
-    "earnings": (
-        "select count(*) filter (where earnings_source = 'stated') as stated, "
-        "count(*) filter (where earnings_source = 'band_midpoint') as band, "
-        "count(*) filter (where earnings_source = 'unknown' and emp_bps = '1') as missing, "
-        "count(*) filter (where aapor_code = '120') as proxies from marts.interview"
-    ),
-    "benchmarks": "select name, percent from marts.seed_benchmark",
-}
-"""A tracer study has these besides."""
+_PULL = (
+    "select form_id, server_count, distinct_keys, pulled_at from ("
+    "select *, row_number() over (partition by form_id order by pulled_at desc) as latest from meta.pull) "
+    "where latest = 1 order by form_id"
+)
+_PROGRAMME = "select code, label_id, label_en from clean.programme order by code"
+_BENCHMARK = "select name, percent from marts.seed_benchmark"
 
 
-@dataclass(frozen=True)
 class Facts:
-    """All tables of the page; a study without the tracer form has `tracer` false and only the first four."""
+    """The published copy, open for reading, and what several pages ask of it."""
 
-    tables: Mapping[str, Sequence[Row]]
-    programmes: Mapping[str, Mapping[str, str]]
-    tracer: bool
+    def __init__(self, connection: DuckDBPyConnection) -> None:
+        self._connection = connection
+        found = "select table_schema || '.' || table_name from information_schema.tables"
+        self._tables = frozenset(name for [name] in connection.execute(found).fetchall())
+
+    def has(self, *tables: str) -> bool:
+        """Tell whether all these tables (`schema.name`) are there."""
+        return self._tables.issuperset(tables)
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Give the rows of a query as dictionaries; parameters are `?`."""
+        cursor = self._connection.execute(sql, list(parameters))
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    @cached_property
+    def pulls(self) -> Mapping[str, Row]:
+        """Give the latest pull of each form."""
+        return {row["form_id"]: row for row in self.rows(_PULL)}
 
     @property
     def pulled_at(self) -> str:
         """Give the time of the latest pull (ISO 8601, UTC); empty when nothing was pulled."""
-        return max((str(row["pulled_at"]) for row in self.tables["pulls"]), default="")
+        return max((str(row["pulled_at"]) for row in self.pulls.values()), default="")
 
-    def rung(self, name: str, programme: str = "") -> Row:
-        """Find a row of the ladder; an empty row where there is none."""
-        rows = (r for r in self.tables["ladder"] if r["rung"] == name and r["programme"] == programme)
-        return next(rows, {"n": None, "rate": None, "publication": "suppressed"})
+    @cached_property
+    def _programmes(self) -> Mapping[str, Both]:
+        if not self.has("clean.programme"):
+            return {}
+        return {row["code"]: Both(id=row["label_id"], en=row["label_en"]) for row in self.rows(_PROGRAMME)}
 
-    @property
-    def field_days(self) -> list[Row]:
-        """Give the days of the last months; a phone whose clock was wrong must not stretch the field period."""
-        days = self.tables["days"]
-        return [row for row in days if (days[-1]["date"] - row["date"]).days <= FIELD_DAYS]
+    def programme(self, code: str | None) -> Both:
+        """Name a programme; '' is all of them together, None or 'none' is no programme."""
+        if code == "":
+            return say("all_programmes")
+        if code is None or code == "none":
+            return say("no_programme")
+        return self._programmes.get(code, plain(code))
+
+    @cached_property
+    def _benchmarks(self) -> Mapping[str, float]:
+        return {row["name"]: row["percent"] / 100 for row in self.rows(_BENCHMARK)}
 
     def benchmark(self, name: str) -> float:
-        """Give a reference number in percent."""
-        return next(float(row["percent"]) for row in self.tables["benchmarks"] if row["name"] == name)
+        """Give a reference number as a share 0..1."""
+        return self._benchmarks[name]
+
+    @cached_property
+    def estimates(self) -> Mapping[tuple[str, str, str], Row]:
+        """Give `marts.estimate` by indicator, grouping and level."""
+        if not self.has("marts.estimate"):
+            return {}
+        rows = self.rows("select * from marts.estimate order by indicator, group_by, level")
+        return {(row["indicator"], row["group_by"], row["level"]): row for row in rows}
+
+    def levels(self, group_by: str, indicator: str = "A1") -> list[str]:
+        """Give the levels of a grouping, in order."""
+        return [level for found, group, level in self.estimates if found == indicator and group == group_by]
 
 
-def read_facts(published: Path) -> Facts:
-    """Read the published copy, read-only.
+@contextmanager
+def read_facts(published: Path) -> Iterator[Facts]:
+    """Open the published copy, read-only.
 
     Raises:
         StudyError: it has no marts yet.
@@ -102,24 +105,7 @@ def read_facts(published: Path) -> Facts:
         what = f"cannot be read ({str(error).splitlines()[0]})"
         raise WarehouseError(what, where=published.name, remedy="run `tracer-etl run`") from error
     with connection:
-        present = {f"{schema}.{name}" for schema, name in _pairs(connection, "information_schema.tables")}
-        if "marts.data_quality" not in present:
+        facts = Facts(connection)
+        if not facts.has("marts.data_quality"):
             raise StudyError("there are no marts", where=published.name, remedy="run `tracer-etl run`")
-        tracer = "marts.absorption" in present
-        wanted = {**QUERIES, **(TRACER_QUERIES if tracer else {})}
-        tables = {name: _rows(connection, sql) for name, sql in wanted.items()}
-        programmes = (
-            _rows(connection, "select * from clean.programme") if "clean.programme" in present else []
-        )
-    labels = {row["code"]: {"id": row["label_id"], "en": row["label_en"]} for row in programmes}
-    return Facts(tables, labels, tracer)
-
-
-def _pairs(connection: DuckDBPyConnection, table: str) -> list[tuple[str, str]]:
-    return connection.execute(f"select table_schema, table_name from {table}").fetchall()
-
-
-def _rows(connection: DuckDBPyConnection, sql: str) -> list[Row]:
-    cursor = connection.execute(sql)
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        yield facts
