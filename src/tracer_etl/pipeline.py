@@ -20,6 +20,7 @@ from tracer_etl.landing import Landing
 from tracer_etl.oversight.judging import judge, judged_before, overseen, stop_if_failed
 from tracer_etl.oversight.registry import builtin
 from tracer_etl.oversight.rules import Stage, read_rules, rule_files
+from tracer_etl.oversight.stored_files import checks_of_files
 from tracer_etl.quarantine import settling
 from tracer_etl.quarantine.decisions import read_decisions
 from tracer_etl.records import EntitySource, silent
@@ -194,7 +195,8 @@ def _oversee(
         return {}
     if stage == "load" and overseen(warehouse.connection) == state:
         return {}
-    return judge(warehouse, rules, builtin(), stage, decided, state)
+    known = {**builtin(), **checks_of_files(study.landing)}
+    return judge(warehouse, rules, known, stage, decided, state)
 
 
 def _sources_of_oversight(study: Study) -> list[Path]:
