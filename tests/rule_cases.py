@@ -151,29 +151,6 @@ CASES: dict[tuple[str, str, str], tuple[Answers, Answers]] = {
         {"verify_name": "2", "match_score": 3},
         {"verify_name": "1", "match_score": 4},
     ),
-    (A, "H01", "duration_min"): (
-        {"aapor_code": "110", "mode": "1", "duration_min": 11.9},
-        {"aapor_code": "110", "mode": "1", "duration_min": 12.0},
-    ),
-    (A, "H02", "duration_min"): ({"duration_min": 120.5}, {"duration_min": 120.0}),
-    (A, "H03", "start"): (
-        _when("2026-01-10 05:59:00", "2026-01-10 06:30:00"),
-        _when("2026-01-10 20:59:00", "2026-01-10 21:30:00"),
-    ),
-    (A, "H07", "gps_acc"): ({"gps_acc": 50.5}, {"gps_acc": 50.0}),
-    (A, "H08", "gps_lat"): (
-        {"live_place": "1", "gps_lat": -7.5, "gps_lon": 112.2},
-        {"live_place": "1", "gps_lat": -8.1, "gps_lon": 112.2},
-    ),
-    (A, "H11", "sk_tech_before"): (_grids("3", "4", "5"), _grids("3", "45", "54")),
-    (A, "H21", "end_"): (
-        {**_SEASON, "_submitted_at": "2026-01-14 09:00:00+07:00"},
-        {**_SEASON, "_submitted_at": "2026-01-13 09:00:00+07:00"},
-    ),
-    (A, "H22", "duration_min"): (
-        {"aapor_code": "110", "mode": "4", "duration_min": 4.0},
-        {"aapor_code": "110", "mode": "4", "duration_min": 5.0},
-    ),
     (A, "R04", "end_"): (
         {**_SEASON, "_submitted_at": "2026-01-10 09:29:00+07:00"},
         {**_SEASON, "_submitted_at": "2026-01-10 09:31:00+07:00"},

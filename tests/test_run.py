@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 from pathlib import Path
 
@@ -98,3 +100,28 @@ def test_status_tells_of_a_complete_pull(ran: tuple[Study, pipeline.Run]) -> Non
         (f.landed, f.good, f.set_aside) for f in run.forms
     ]
     assert all(one.complete and one.last_pull for one in found)
+
+
+def test_oversight_finds_what_was_planted_on_enumerators_and_holds_nothing_else(
+    ran: tuple[Study, pipeline.Run],
+) -> None:
+    study, _ = ran
+    truth = json.loads((ROOT / "forms/rehearsal/truth.json").read_text(encoding="utf-8"))["curbstoning"]
+    invented = set(truth["submissions"])
+    with (ROOT / "forms/rehearsal/faults.csv").open(encoding="utf-8") as file:
+        planted = [row for row in csv.DictReader(file) if re.fullmatch(r"H\d\d", row["rule"])]
+    with duckdb.connect(str(study.warehouse), read_only=True) as connection:
+        found = connection.execute(
+            "SELECT rule, _submission_id FROM quarantine.reason WHERE regexp_full_match(rule, 'H[0-9]{2}') AND state = 'open'"
+        ).fetchall()
+        seen = connection.execute(
+            "SELECT rule FROM meta.finding WHERE scope = 'enumerator' AND key = ?", [truth["enumerator"]]
+        ).fetchall()
+    for rule in truth["seen_by"]:
+        held = {key for name, key in found if name == rule} & invented
+        print(f"{rule}: {len(held)} of {len(invented)} invented interviews found")
+        assert held == invented
+    assert {(row["rule"], row["submission_id"]) for row in planted} == {
+        one for one in found if one[1] not in invented
+    }
+    assert {"H14", "H15", "H17"} <= {rule for (rule,) in seen}

@@ -19,6 +19,8 @@ from tracer_etl.evidence.rehearsal.interview_work import jobs, now_working, sear
 from tracer_etl.evidence.rehearsal.phrases import INTERVIEWER_NOTES, NOTES, SUGGESTIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tracer_etl.evidence.rehearsal.chance import Chance
     from tracer_etl.evidence.rehearsal.people import Village
     from tracer_etl.evidence.rehearsal.registry import Alumnus, Enrolment
@@ -271,10 +273,33 @@ _TOWNS = {
 }
 
 
-def gps(chance: Chance, village: Village) -> str:
-    """Return an ODK geopoint in that village: latitude, longitude, altitude (m), accuracy (m)."""
+VILLAGE_RADIUS_KM = 1.0
+"""How far a village of the rehearsal reaches from its point."""
+
+
+def centre(village: Village) -> tuple[float, float]:
+    """Give the point of a village, in degrees of latitude and longitude."""
     latitude, longitude = _TOWNS[village.kec]
     number = int(village.code[-2:])
-    latitude += (number % 4 - 1.5) * 0.008 + chance.real(-0.006, 0.006)
-    longitude += (number % 3 - 1) * 0.009 + chance.real(-0.006, 0.006)
+    return latitude + (number % 4 - 1.5) * 0.008, longitude + (number % 3 - 1) * 0.009
+
+
+def gps(chance: Chance, village: Village) -> str:
+    """Return an ODK geopoint in that village: latitude, longitude, altitude (m), accuracy (m)."""
+    latitude, longitude = centre(village)
+    latitude += chance.real(-0.006, 0.006)
+    longitude += chance.real(-0.006, 0.006)
     return f"{latitude:.6f} {longitude:.6f} {chance.whole(90, 320)}.0 {chance.whole(3, 15)}.0"
+
+
+def village_rows(villages: Iterable[Village]) -> list[dict[str, object]]:
+    """Return one row per village: code, its point in degrees, and its radius in km."""
+    return [
+        {
+            "code": one.code,
+            "latitude": f"{centre(one)[0]:.4f}",
+            "longitude": f"{centre(one)[1]:.4f}",
+            "radius_km": VILLAGE_RADIUS_KM,
+        }
+        for one in villages
+    ]

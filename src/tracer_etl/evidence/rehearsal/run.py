@@ -19,6 +19,7 @@ from tracer_etl.evidence.rehearsal.chance import Chance
 from tracer_etl.evidence.rehearsal.classes import CLASSES
 from tracer_etl.evidence.rehearsal.faults import plant
 from tracer_etl.evidence.rehearsal.fieldwork import COMPLETE, plan_cases
+from tracer_etl.evidence.rehearsal.interview import village_rows
 from tracer_etl.evidence.rehearsal.oddities import Oddity, make_odd
 from tracer_etl.evidence.rehearsal.people import is_synthetic
 from tracer_etl.evidence.rehearsal.registry import (
@@ -115,6 +116,7 @@ def _keep_real_lists(media: Path) -> None:
 class _Result:
     alumni: list[Alumnus]
     withdrawn: dict[str, str]
+    villages: list[Village]
     applicants: list[pool.Applicant]
     application_ids: dict[str, str]
     lists: dict[str, list[dict[str, object]]]
@@ -160,7 +162,9 @@ class _Stage:
         self.tell(f"planted {len(faults)} faults and {len(oddities)} oddities")
         ids = {one.about: one.instance_id for one in applications}
         truth = truth_of(self.seed, done, rates, withdrawn, faults, oddities)
-        return _Result(alumni, withdrawn, applicants, ids, lists, flawed, faults, oddities, truth)
+        return _Result(
+            alumni, withdrawn, self.villages, applicants, ids, lists, flawed, faults, oddities, truth
+        )
 
     def _field_season(
         self, alumni: list[Alumnus], withdrawn: dict[str, str]
@@ -213,6 +217,7 @@ def _write(result: _Result, out: Path, media: Path) -> Summary:
     registry = out / "registry"
     write_rows(registry / "person.csv", person_rows(result.alumni, result.withdrawn))
     write_rows(registry / "enrolment.csv", enrolment_rows(result.alumni))
+    write_rows(registry / "village.csv", village_rows(result.villages))
     write_rows(registry / "applicants.csv", pool.applicant_rows(result.applicants, result.application_ids))
     write_rows(out / "faults.csv", [asdict(fault) for fault in result.faults])
     text = json.dumps(result.truth, ensure_ascii=False, indent=1, sort_keys=True)
