@@ -1,4 +1,4 @@
-"""The charts, as SVG inside the page; colours are from Okabe and Ito's colour-blind safe set."""
+"""The charts: Vega-Lite drawn as SVG inside the page; colours are from Okabe and Ito's colour-blind safe set."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tracer_etl.report.words import LANGUAGES, Both, say
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from altair import Axis, Chart, FacetChart, LayerChart
     from markupsafe import Markup
 
     from tracer_etl.report.facts import Row
     from tracer_etl.report.figures import Figure
 
-    Picture = Chart | LayerChart | FacetChart
+    Picture = dict[str, Any]
+    """A Vega-Lite specification without data of its own beyond what is drawn."""
 
 BLUE, ORANGE, GREY, INK = "#0072b2", "#b34700", "#8a9299", "#22303c"
 FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif"
@@ -27,6 +27,25 @@ WIDTH = 210
 """Pixels of the plotting area: narrow, so that letters stay legible on a phone."""
 
 LONG_NAME = 22
+NAMES = {
+    "labelLimit": 300,
+    "labelExpr": "split(datum.label, '|')",
+    "labelLineHeight": 13,
+    "labelBaseline": {
+        "condition": {"test": "indexof(datum.label, '|') > 0", "value": "bottom"},
+        "value": "middle",
+    },
+    "ticks": False,
+    "domain": False,
+}
+"""Axis of names: long ones in two lines, so that the drawing stays narrow."""
+
+CONFIG = {
+    "font": FONT,
+    "background": "transparent",
+    "view": {"stroke": None},
+    "axis": {"labelFontSize": 12, "labelColor": INK, "gridColor": "#dde3e8", "domainColor": "#b8c2cb"},
+}
 SHARES: tuple[float, ...] = (0, 0.25, 0.5, 0.75, 1)
 
 
@@ -56,91 +75,90 @@ def intervals(
     shown = [(name, one) for name, one in figures if one.shown and one.low is not None]
 
     def draw(language: str) -> Picture:
-        rows = [_dot(name[language], one, scale) for name, one in shown]
-        return _intervals(rows, scale)
+        return _intervals([_dot(name[language], one, scale) for name, one in shown], scale)
 
-    table = [(name, one) for name, one in figures]
-    return drawing(key, title, draw, heads, table)
+    return drawing(key, title, draw, heads, figures)
 
 
 def _dot(name: str, one: Figure, scale: Scale) -> Row:
-    """Cut what reaches beyond the axis."""
+    """Cut what reaches beyond the axis; an interval without upper end reaches to its edge."""
     low, high = scale.marks[0], scale.marks[-1]
-    ends = [None if end is None else min(max(end, low), high) for end in (one.low, one.number, one.high)]
-    found = dict(zip(("low", "value", "high"), ends, strict=True))
-    return found | {
-        "name": _broken(name),
-        "all": one.group_by == "all",
-        "thin": one.thin,
-        "high": ends[2] or high,
-    }
+    ends = {"low": one.low, "value": one.number, "high": high if one.high is None else one.high}
+    cut = {name: min(max(end or 0.0, low), high) for name, end in ends.items()}
+    colour = INK if one.group_by == "all" else BLUE
+    return {**cut, "name": _broken(name), "colour": colour, "fill": "#ffffff" if one.thin else colour}
 
 
 def _intervals(rows: Sequence[Row], scale: Scale) -> Picture:
-    import altair as alt
-
-    y = alt.Y("name:N", sort=[row["name"] for row in rows], title=None, axis=_names_axis())
-    x: dict[str, Any] = {
-        "title": None,
-        "scale": alt.Scale(domain=[scale.marks[0], scale.marks[-1]]),
-        "axis": alt.Axis(values=list(scale.marks), labelExpr=scale.label, domain=False, ticks=False),
+    y = {"field": "name", "type": "nominal", "sort": [row["name"] for row in rows], "title": None}
+    marks: dict[str, Any] = {
+        "values": list(scale.marks),
+        "labelExpr": scale.label,
+        "domain": False,
+        "ticks": False,
     }
-    colour = alt.condition("datum.all", alt.value(INK), alt.value(BLUE))
-    base = alt.Chart(alt.InlineData(values=list(rows))).encode(y=y)
-    bars = base.mark_rule(strokeWidth=2.5).encode(
-        x=alt.X("low:Q", **x),
-        x2="high:Q",
-        color=colour,
-        strokeDash=alt.condition("datum.thin", alt.value([2, 2]), alt.value([1, 0])),
-    )
-    dots = base.mark_point(size=75, opacity=1).encode(
-        x=alt.X("value:Q", **x),
-        color=colour,
-        fill=alt.condition(
-            "datum.thin",
-            alt.value("#ffffff"),
-            alt.value(BLUE),
-        ),
-    )
-    layers = [bars, dots]
+    marks |= {"labelFlush": False, "grid": True}
+    domain = {"domain": [scale.marks[0], scale.marks[-1]]}
+    x = {"type": "quantitative", "title": None, "scale": domain, "axis": marks}
+    colour = {"field": "colour", "type": "nominal", "scale": None}
+    layers: list[Picture] = [
+        {
+            "mark": {"type": "rule", "strokeWidth": 2.5},
+            "encoding": {"x": x | {"field": "low"}, "x2": {"field": "high"}, "color": colour},
+        },
+        {
+            "mark": {"type": "point", "size": 75, "opacity": 1, "strokeWidth": 2},
+            "encoding": {"x": x | {"field": "value"}, "color": colour, "fill": colour | {"field": "fill"}},
+        },
+    ]
+    for layer in layers:
+        layer["encoding"]["y"] = y | {"axis": NAMES}
     if scale.line is not None:
-        at = alt.Chart(alt.InlineData(values=[{"at": scale.line}]))
-        layers.insert(0, at.mark_rule(color=ORANGE, strokeDash=[5, 3], strokeWidth=2).encode(x="at:Q"))
-    return alt.layer(*layers).properties(width=WIDTH, height=alt.Step(31))
+        rule = {"type": "rule", "color": ORANGE, "strokeDash": [5, 3], "strokeWidth": 2}
+        layers.insert(0, {"data": {"values": [{}]}, "mark": rule, "encoding": {"x": {"datum": scale.line}}})
+    return {"data": {"values": list(rows)}, "layer": layers, "width": WIDTH, "height": {"step": 31}}
 
 
 def bars(key: str, title: Both, counts: Sequence[tuple[Both, float, bool]], heads: Sequence[Both]) -> Drawing:
     """Draw counts as bars with the number at the end; the third of each tells whether it is in the strong colour."""
-    import altair as alt
 
     def draw(language: str) -> Picture:
         rows = [
-            {
-                "name": _broken(name[language]),
-                "count": size,
-                "text": words.number(size, language),
-                "good": good,
-            }
+            {"name": _broken(name[language]), "count": size, "text": words.number(size, language)}
+            | {"colour": BLUE if good else GREY}
             for name, size, good in counts
             if size
         ]
-        base = alt.Chart(alt.InlineData(values=rows)).encode(
-            y=alt.Y("name:N", sort=[str(row["name"]) for row in rows], title=None, axis=_names_axis()),
-            x=alt.X("count:Q", title=None, axis=None),
-        )
-        drawn = base.mark_bar(height=15).encode(
-            color=alt.condition("datum.good", alt.value(BLUE), alt.value(GREY))
-        )
-        numbers = base.mark_text(align="left", dx=5, color=INK, fontSize=12).encode(text="text:N")
-        return alt.layer(drawn, numbers).properties(width=WIDTH - 30, height=alt.Step(31))
+        return _bars(rows)
 
     return drawing(key, title, draw, heads, [(name, words.count(size)) for name, size, _ in counts])
 
 
+def _bars(rows: Sequence[Row]) -> Picture:
+    sort = [row["name"] for row in rows]
+    return {
+        "data": {"values": list(rows)},
+        "encoding": {
+            "y": {"field": "name", "type": "nominal", "sort": sort, "title": None, "axis": NAMES},
+            "x": {"field": "count", "type": "quantitative", "title": None, "axis": None},
+        },
+        "layer": [
+            {
+                "mark": {"type": "bar", "height": 15},
+                "encoding": {"color": {"field": "colour", "type": "nominal", "scale": None}},
+            },
+            {
+                "mark": {"type": "text", "align": "left", "dx": 5, "color": INK, "fontSize": 12},
+                "encoding": {"text": {"field": "text"}},
+            },
+        ],
+        "width": WIDTH - 30,
+        "height": {"step": 31},
+    }
+
+
 def progress(key: str, title: Both, days: Sequence[Row]) -> Drawing:
     """Draw finished interviews, added up day by day; rows have `date` and `interviews`."""
-    import altair as alt
-
     total, rows = 0, []
     for row in days:
         total += row["interviews"]
@@ -149,28 +167,24 @@ def progress(key: str, title: Both, days: Sequence[Row]) -> Drawing:
     def draw(language: str) -> Picture:
         months = [name[:3] for name in words.MONTHS[language]]
         label = f"utcdate(datum.value) + ' ' + {months}[utcmonth(datum.value)]"
-        axis = alt.Axis(labelExpr=label, tickCount=5, grid=False)
-        plain_axis = alt.Axis(tickCount=4, domain=False, ticks=False)
-        chart: Chart = (
-            alt.Chart(alt.InlineData(values=rows))
-            .mark_area(
-                color=BLUE, opacity=0.18, line={"color": BLUE, "strokeWidth": 2}, interpolate="step-after"
-            )
-            .encode(
-                x=alt.X("day:T", scale=alt.Scale(type="utc"), title=None, axis=axis),
-                y=alt.Y("interviews:Q", title=None, axis=plain_axis),
-            )
-            .properties(width=WIDTH + 130, height=170)
-        )
-        return chart
+        day = {"field": "day", "type": "temporal", "scale": {"type": "utc"}, "title": None}
+        plain = {"tickCount": 4, "domain": False, "ticks": False}
+        return {
+            "data": {"values": rows},
+            "mark": _area() | {"line": {"color": BLUE, "strokeWidth": 2}},
+            "encoding": {
+                "x": day | {"axis": {"labelExpr": label, "tickCount": 5, "grid": False}},
+                "y": {"field": "interviews", "type": "quantitative", "title": None, "axis": plain},
+            },
+            "width": WIDTH + 130,
+            "height": 170,
+        }
 
     return drawing(key, title, draw)
 
 
 def waiting(key: str, title: Both, months: Sequence[Row], heads: Sequence[Both]) -> Drawing:
     """Draw the share that has found work by month with its interval; rows have `months`, `survival`, `low`, `high`."""
-    import altair as alt
-
     rows = [
         {
             "months": row["months"],
@@ -182,27 +196,31 @@ def waiting(key: str, title: Both, months: Sequence[Row], heads: Sequence[Both])
     ]
 
     def draw(_: str) -> Picture:
-        marks = [0, 3, 6, 12, 18, 24]
-        x = alt.X(
-            "months:Q",
-            title=None,
-            scale=alt.Scale(domain=[0, rows[-1]["months"]]),
-            axis=alt.Axis(values=marks, grid=False, labelFlush=True),
-        )
-        axis = alt.Axis(values=list(SHARES), format=".0%", domain=False, ticks=False)
-        base = alt.Chart(alt.InlineData(values=rows)).encode(x=x)
-        band = base.mark_area(color=BLUE, opacity=0.2, interpolate="step-after").encode(
-            y=alt.Y("low:Q", title=None, scale=alt.Scale(domain=[0, 1]), axis=axis), y2="high:Q"
-        )
-        line = base.mark_line(color=BLUE, strokeWidth=2.5, interpolate="step-after").encode(
-            y=alt.Y("found:Q", title=None)
-        )
-        return alt.layer(band, line).properties(width=WIDTH + 120, height=200)
+        axis = {"values": [0, 3, 6, 12, 18, 24], "grid": False}
+        scale = {"domain": [0, rows[-1]["months"]]}
+        x = {"field": "months", "type": "quantitative", "title": None, "scale": scale, "axis": axis}
+        shares = {"values": list(SHARES), "format": ".0%", "domain": False, "ticks": False}
+        y = {"type": "quantitative", "title": None, "scale": {"domain": [0, 1]}, "axis": shares}
+        line = {"type": "line", "color": BLUE, "strokeWidth": 2.5, "interpolate": "step-after"}
+        return {
+            "data": {"values": rows},
+            "encoding": {"x": x},
+            "layer": [
+                {"mark": _area(), "encoding": {"y": y | {"field": "low"}, "y2": {"field": "high"}}},
+                {"mark": line, "encoding": {"y": y | {"field": "found"}}},
+            ],
+            "width": WIDTH + 120,
+            "height": 200,
+        }
 
     table = [
         (words.count(row["months"]), words.share(row["found"]), words.plain(_range(row))) for row in rows
     ]
     return drawing(key, title, draw, heads, table)
+
+
+def _area() -> Picture:
+    return {"type": "area", "color": BLUE, "opacity": 0.2, "interpolate": "step-after"}
 
 
 def _range(row: Row) -> str:
@@ -227,17 +245,6 @@ def drawing(
     return Drawing(title, svg, heads, rows)
 
 
-def _names_axis() -> Axis:
-    """Break long names in two lines, so that the drawing stays narrow."""
-    import altair as alt
-
-    baseline = alt.condition("indexof(datum.label, '|') > 0", alt.value("bottom"), alt.value("middle"))
-    lines = "split(datum.label, '|')"
-    return alt.Axis(
-        labelLimit=300, labelExpr=lines, labelLineHeight=13, labelBaseline=baseline, ticks=False, domain=False
-    )
-
-
 def _broken(name: str) -> str:
     """Put the mark of a new line at the space nearest the middle of a long name.
 
@@ -251,15 +258,11 @@ def _broken(name: str) -> str:
     return name if middle is None else f"{name[:middle]}|{name[middle + 1 :]}"
 
 
-def _svg(chart: Picture, prefix: str, title: str, description: str) -> str:
+def _svg(picture: Picture, prefix: str, title: str, description: str) -> str:
     """Render without size in pixels, named for screen readers, with ids of its own."""
     import vl_convert
 
-    themed: Any = chart.configure(font=FONT, background="transparent").configure_view(stroke=None)
-    themed = themed.configure_axis(
-        labelFontSize=12, labelColor=INK, gridColor="#dde3e8", domainColor="#b8c2cb"
-    )
-    svg = str(vl_convert.vegalite_to_svg(themed.to_dict()))
+    svg = str(vl_convert.vegalite_to_svg(picture | {"config": CONFIG}))
     svg = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{prefix}-", svg)
     svg = re.sub(r' (?:aria-\w+|role|aria-roledescription)="[^"]*"', "", svg)
     svg = re.sub(r' xmlns(?::xlink)?="[^"]*"', "", svg)

@@ -11,13 +11,20 @@ if TYPE_CHECKING:
     from tracer_etl.report.facts import Facts, Row
 
 THIN = "indicative"
-WITHHELD = ("too_few", "complementary", "withheld_rse", "exposed_under_30", "nobody_watched_that_long")
+WITHHELD = (
+    "median_not_reached",
+    "too_few",
+    "complementary",
+    "withheld_rse",
+    "exposed_under_30",
+    "nobody_watched_that_long",
+)
 """Notes that say why there is no number, the first that applies counts."""
 
 SAID = ("indicative", "caution_rse", "upper_bound_open", "interval_censored")
 """Notes that are said beside a number."""
 
-_DECIMALS = {"share": 0, "0-1": 2, "months": 1, "ratio": 2, "UMK": 2, "SD": 1, "persons": 0, "-100..100": 0}
+_DECIMALS = {"share": 0, "0-1": 2, "months": 1, "ratio": 2, "UMK": 2, "SD": 2, "persons": 0, "-100..100": 0}
 """Digits after the point by unit; points of a scale have one."""
 
 
@@ -82,12 +89,18 @@ class Figure:
     @property
     def remark(self) -> Both | None:
         """Say why the number is missing or wants care; None where nothing is to be said."""
+        return self._said("note")
+
+    @property
+    def hint(self) -> Both | None:
+        """Say the same in a word or two, for tables."""
+        return self._said("hint")
+
+    def _said(self, how: str) -> Both | None:
         if self.number is None:
-            reason = next((note for note in WITHHELD if note in self.notes), None)
-            if "median_not_reached" in self.notes:
-                reason = "median_not_reached"
-            return say(f"note_{reason}") if reason else say("note_no_answers")
-        said = [say(f"note_{note}") for note in SAID if note in self.notes]
+            reason = next((note for note in WITHHELD if note in self.notes), "no_answers")
+            return say(f"{how}_{reason}")
+        said = [say(f"{how}_{note}") for note in SAID if note in self.notes]
         return joined(said, "; ") if said else None
 
 

@@ -11,7 +11,17 @@ if TYPE_CHECKING:
 
 def all_pages(facts: Facts) -> tuple[Page, ...]:
     """Give every page this study can have: the tracer study's with its estimates, else those of any study."""
-    from tracer_etl.report.pages import overview, quality, summary
+    from tracer_etl.report.pages import (
+        definitions,
+        outcomes,
+        overview,
+        places,
+        quality,
+        response,
+        skills,
+        summary,
+    )
 
     first = summary.PAGE if facts.has(*summary.PAGE.needs) else overview.PAGE
-    return (first, quality.PAGE)
+    tracer = (outcomes.PAGE, skills.PAGE, places.PAGE)
+    return (first, *tracer, response.PAGE, quality.PAGE, definitions.PAGE)

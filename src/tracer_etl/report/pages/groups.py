@@ -44,7 +44,12 @@ def table_of(
     rows: list[list[Both | Figure]] = []
     if total:
         rows.append([facts.programme(""), *(find(facts, one) for one in indicators)])
-    for level in facts.levels(group_by):
+    for level in sorted(facts.levels(group_by), key=_place):
         numbers = [find(facts, one, group_by, level) for one in indicators]
         rows.append([level_name(facts, group_by, level), *numbers])
     return rows
+
+
+def _place(level: str) -> tuple[int, str]:
+    """Order zones from north-west to south, all else by its code."""
+    return (ZONES.index(level) if level in ZONES else 0, level)

@@ -1,0 +1,57 @@
+"""Every number of the site: what is counted, over whom, how many people stand behind it, how it is estimated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tracer_etl.report.figures import find
+from tracer_etl.report.site import Page
+from tracer_etl.report.words import Both, catalogue, plain, say
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from tracer_etl.report.facts import Facts, Row
+    from tracer_etl.report.site import Desk
+
+CHAPTERS = ("A", "S", "T", "E", "D", "M", "K", "C", "Q", "N", "F", "H", "X")
+"""First letters of the indicators' ids, in the order of the specification: a chapter each."""
+
+_INDICATOR = "select * from marts.indicator"
+
+
+def _render(facts: Facts, desk: Desk) -> Markup:
+    rows = facts.rows(_INDICATOR)
+    chapters = [
+        {"name": say(f"definitions.chapter_{letter}"), "letter": letter, "terms": terms}
+        for letter in CHAPTERS
+        if (terms := [_term(facts, row) for row in rows if row["indicator"][0] == letter])
+    ]
+    kinds = sorted({row["kind"] for row in rows})
+    return desk.lay(
+        "definitions.html.j2",
+        chapters=chapters,
+        kinds=[(kind, say(f"definitions.kind_{kind}")) for kind in kinds],
+    )
+
+
+def _term(facts: Facts, row: Row) -> dict[str, Any]:
+    own = find(facts, row["indicator"])
+    return {
+        "id": row["indicator"],
+        "name": Both(id=row["name_id"], en=row["name_en"]),
+        "numerator": _formula(row["numerator"]),
+        "denominator": _formula(row["denominator"]),
+        "unit": _formula(row["unit"]),
+        "kind": row["kind"],
+        "figure": own if (row["indicator"], "all", "") in facts.estimates else None,
+    }
+
+
+def _formula(text: str) -> Both:
+    """Say a formula or unit in words of both languages; what is code stays as it is."""
+    sides = catalogue().get(f"formulas.{text}")
+    return plain(text) if sides is None else Both(sides)
+
+
+PAGE = Page("definitions", say("definitions.nav"), _render, needs=("marts.estimate", "marts.indicator"))
