@@ -46,7 +46,7 @@ def html(dictionary: Dictionary, chapters: Sequence[Chapter]) -> str:
         dictionary=dictionary,
         languages=list(dictionary.languages.items()),
         chapters=chapters,
-        style=Markup(_resource("report", "style.css") + _switch(dictionary)),  # noqa: S704 - our own files
+        style=Markup(_resource("report", "assets/style.css") + _switch(dictionary)),  # noqa: S704 - our own files
         say=say,
         gone=lambda code: code.in_versions and code.in_versions[-1] != dictionary.versions[-1],
     )
