@@ -1,4 +1,4 @@
-"""One submission in six dialects gives the same typed tables: the phone's XML, two browsers', two servers'."""
+"""One submission in six dialects gives the same typed tables: of phone, two browsers, two servers, one export."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tracer_etl.landing import Landing
 from tracer_etl.names import quote
 from tracer_etl.records import Received
 from tracer_etl.schema import Schema, schema_of
-from tracer_etl.servers import central_rows, kobo_rows, openrosa
+from tracer_etl.servers import central_csv, central_rows, kobo_rows, openrosa
 
 DIALECTS = Path(__file__).parent / "dialects"
 KEY = "uuid:0f1e2d3c-0000-4000-8000-000000000001"
-ALIKE = ("collect.xml", "web_forms.xml", "enketo.xml", "kobo.json", "central.json")
+ALIKE = ("collect.xml", "web_forms.xml", "enketo.xml", "kobo.json", "central.json", "central.csv")
 TABLES = ("dialects", "dialects__job", "dialects__selected", "problems")
 
 
@@ -30,6 +30,8 @@ def schema() -> Schema:
 
 
 def submission(name: str) -> Received:
+    if name == "central.csv":
+        return exported(DIALECTS)
     raw = (DIALECTS / name).read_bytes()
     if name == "kobo.json":
         return kobo_rows.received(json.loads(raw), stamp="")
@@ -40,6 +42,14 @@ def submission(name: str) -> Received:
         assert reading.whole, "Central's client would fetch the XML"
         return Received(row["__id"], row["__id"], raw, reading.data, form_version="1")
     return openrosa.received(raw, where=name, fallback_key="none")
+
+
+def exported(folder: Path) -> Received:
+    """Read Central's CSV export, which has the repeat in a table of its own."""
+    files = {"dialects.csv": "central.csv", "dialects-job.csv": "central-job.csv"}
+    tables = {name: (folder / file).read_bytes() for name, file in files.items()}
+    (one,) = central_csv.rows(tables, {}, schema_of([read_form(DIALECTS / "dialects.md")]), "central")
+    return one
 
 
 def built(folder: Path, schema: Schema, *received: Received) -> dict[str, list[tuple]]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tracer_etl.records import Source
+    from tracer_etl.schema import Schema
     from tracer_etl.study import Study
 
 SECRETS = ("password", "token", "passphrase")
@@ -105,4 +106,8 @@ def source(study: Study, chosen: Options | None = None) -> Source:
         case _:
             from tracer_etl.servers.folder import FolderSource
 
-            return FolderSource(Path(found["path"]), chosen or options(study))
+            def compiled(form_id: str) -> Schema:
+                (form,) = study.chosen([form_id])
+                return study.schema(form)
+
+            return FolderSource(Path(found["path"]), chosen or options(study), compiled)

@@ -1,7 +1,8 @@
 """A folder, or zips in it, laid out as ODK Collect, Briefcase and Central's backups lay them out.
 
 Every `*.xml` beside which nothing else is claimed is one submission; the files in its own folder that its
-XML names are its attachments. Nothing is ever unpacked to disk, so no member can escape.
+XML names are its attachments. A folder with `<form_id>.csv` is an export of Central. Nothing is ever unpacked
+to disk, so no member can escape.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from tracer_etl.errors import Refused, SubmissionError, Unavailable
 from tracer_etl.records import Attachment, Proof, Received
-from tracer_etl.servers import Options, decryption
+from tracer_etl.servers import Options, central_csv, decryption
 from tracer_etl.servers.openrosa import content_key, deprecated_id, form_of, received
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from tracer_etl.records import Deployed, Memory
+    from tracer_etl.schema import Schema
 
 _MEMBER_LIMIT = 200_000_000
 """A member that unpacks to more bytes is refused: no phone sends one, a zip bomb does."""
@@ -29,8 +31,12 @@ _MEMBER_LIMIT = 200_000_000
 class FolderSource:
     """Submissions of many forms under one folder."""
 
-    def __init__(self, path: Path, options: Options | None = None) -> None:
-        """Remember the folder, and the key that opens encrypted submissions.
+    def __init__(
+        self, path: Path, options: Options | None = None, forms: Callable[[str], Schema] | None = None
+    ) -> None:
+        """Remember the folder, the key that opens encrypted submissions, and what compiles a form.
+
+        Only Central's CSV exports need the form.
 
         Raises:
             Refused: there is no such folder.
@@ -39,20 +45,22 @@ class FolderSource:
             raise Refused(
                 "there is no such folder", where=str(path), remedy="check [server] path in study.toml"
             )
-        self.path, self.options = path, options or Options()
+        self.path, self.options, self.forms = path, options or Options(), forms
 
     def pull(self, form_id: str, memory: Memory, *, sweep: bool = False) -> FolderPull:
         """Read everything again; landing keeps only what is new."""
         del memory, sweep  # a folder is always read whole
-        return FolderPull(self.path, form_id, self.options)
+        return FolderPull(self.path, form_id, self.options, self.forms)
 
 
 class FolderPull:
     """One pass over the folder: originals before their edits, so the newest comes last."""
 
-    def __init__(self, path: Path, form_id: str, options: Options) -> None:
+    def __init__(
+        self, path: Path, form_id: str, options: Options, forms: Callable[[str], Schema] | None = None
+    ) -> None:
         """Prepare the pass; nothing is read yet."""
-        self.path, self.form_id, self.options = path, form_id, options
+        self.path, self.form_id, self.options, self.forms = path, form_id, options, forms
         self.proof = Proof(0, 0, 0)
         self.cursor: Mapping[str, Any] = {}
         self.origin = "a folder"
@@ -62,9 +70,11 @@ class FolderPull:
         """Yield the form's submissions and whatever under its name cannot be read.
 
         Raises:
-            Refused: an archive is damaged, or names a member outside itself.
+            Refused: an archive is damaged, or names a member outside itself; a CSV export cannot be read.
         """
-        found = [one for place, files in self._places() for one in self._submissions(place, files)]
+        places = dict(self._places())
+        found = [one for place, files in places.items() for one in self._submissions(place, files)]
+        found += [one for place, files in places.items() for one in self._exported(place, files, places)]
         ordered = _resolve(found)
         keys = {one.key for one in ordered}
         unreadable = tuple(one.error for one in ordered if one.error)
@@ -94,6 +104,14 @@ class FolderPull:
             where = f"{place}/{name}"
             found = received(raw, where=where, fallback_key=content_key(raw), attachments=sent)
             yield self._opened(found, where) if decryption.is_encrypted(raw) else found
+
+    def _exported(
+        self, place: str, files: dict[str, bytes], places: Mapping[str, dict[str, bytes]]
+    ) -> Iterator[Received]:
+        tables = central_csv.tables_of(files, self.form_id)
+        if tables and self.forms:
+            media = places.get(f"{place}/media", {})
+            yield from central_csv.rows(tables, media, self.forms(self.form_id), place)
 
     def _opened(self, sealed: Received, where: str) -> Received:
         """Open an encrypted submission; one that stays shut says why."""
@@ -172,7 +190,7 @@ def _resolve(found: list[Received]) -> list[Received]:
                 root = replace(root, key=before)
                 break
             root = by_instance[before]
-        resolved.append(replace(one, key=root.key, revision=depth))
+        resolved.append(replace(one, key=root.key, revision=max(depth, one.revision)))
     return _numbered(resolved)
 
 
