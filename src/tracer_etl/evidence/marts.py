@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SUBJECT = "clean.alumni_tracer"
 """The table that makes a study a tracer study; without it only the marts of every study are made."""
 
-LOADER = ("meta.", "quarantine.")
+LOADER = ("meta.", "quarantine.reason", "quarantine.problem", "quarantine.decision")
 """What the loader itself writes, whatever the study."""
 
 SEED_TYPES = {
@@ -85,7 +85,7 @@ def _make(connection: Connection) -> Iterator[str]:
 
 def _side_source_missing(needs: Sequence[str], present: frozenset[str], made: set[str]) -> bool:
     """Tell whether a mart needs what this study does not have: another form, another list, or a mart left out."""
-    sources = (table for table in needs if table.startswith(("clean.", "pii.")))
+    sources = (table for table in needs if not table.startswith(("marts.", *LOADER)))
     if any(table not in present and table not in REMEDIES for table in sources):
         return True
     return any(table not in made for table in needs if table.startswith("marts."))
