@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tracer_etl.checks.compiled import compiled_rules
 from tracer_etl.checks.expectations import written_rules
 from tracer_etl.errors import LandingError, StudyError
-from tracer_etl.logic import list_columns, list_table, row_source
+from tracer_etl.logic import create_lists, row_source
 from tracer_etl.names import literal, quote
 from tracer_etl.records import SETS_ASIDE, Verdict, silent
 
@@ -75,25 +75,9 @@ def _open(connection: DuckDBPyConnection, schema: Schema, folder: Path) -> None:
         if not path.is_file():
             raise LandingError(f"{path.name} is missing", where=str(folder), remedy="run `tracer-etl build`")
         connection.execute(f"CREATE VIEW {quote(name)} AS SELECT * FROM read_parquet({literal(str(path))})")
-    _create_lists(connection, schema)
+    create_lists(connection, schema)
     columns = ", ".join(f"{name} VARCHAR" for name in _REASONS)
     connection.execute(f"CREATE TABLE reasons ({columns})")
-
-
-def _create_lists(connection: DuckDBPyConnection, schema: Schema) -> None:
-    import pyarrow as pa
-
-    for form in schema.forms:
-        for name, choices in form.lists.items():
-            rows = [{**one.columns, "name": one.value} for one in choices.choices]
-            columns = {
-                column: pa.array([row.get(column, "") for row in rows], pa.string())
-                for column in list_columns(choices)
-            }
-            places = pa.array(range(1, len(rows) + 1), pa.int64())
-            connection.register("choices", pa.table({**columns, "_position": places}))
-            connection.execute(f"CREATE TABLE {quote(list_table(form, name))} AS SELECT * FROM choices")
-            connection.unregister("choices")
 
 
 class _Judge:

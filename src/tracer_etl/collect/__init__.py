@@ -9,6 +9,7 @@ package drives it in Collect's own order of calls, so the XML it gives is what a
     handlers        what Collect adds to JavaRosa: media files, pulldata, device properties
     question        one question as the enumerator sees it; values in the types of its widget
     random_answers  an enumerator who answers anything the widget allows
+    judging         what the engine thinks of every node of an instance, right or wrong: Judged
     walk            a form, walked from the first question to the last: Filler, Filled
     validate        ODK Validate on many XForms
 
@@ -16,6 +17,7 @@ Nothing here knows a study.
 """
 
 from tracer_etl.collect.clock import Clock, Device, Identifiers
+from tracer_etl.collect.judging import Judged, Node
 from tracer_etl.collect.question import Question
 from tracer_etl.collect.random_answers import RandomAnswers
 from tracer_etl.collect.validate import validate_xform, validate_xforms
@@ -27,6 +29,8 @@ __all__ = [
     "Filled",
     "Filler",
     "Identifiers",
+    "Judged",
+    "Node",
     "Question",
     "RandomAnswers",
     "Refusal",

@@ -68,11 +68,13 @@ class Question:
         kind: `select_one`, `select_multiple`, `rank`, `integer`, `decimal`, `date`, `time`, `dateTime`,
             `geopoint`, `geotrace`, `geoshape`, `image`, `audio`, `video`, `file`, `acknowledge`, `long`
             or `text`.
+        heeds: whether a choice must be among those offered.
     """
 
     path: str
     shape: Shape
     prompt: JavaObject = field(repr=False)
+    heeds: bool = True
 
     @property
     def name(self) -> str:
@@ -137,15 +139,19 @@ class Question:
         return make(value) if make else java(_DATA + "StringData")(str(value))
 
     def _selection(self, value: object) -> JavaObject:
-        selected = java(_DATA + "helper.Selection")
-        offered = self._offered()
         if self.kind == "select_one":
-            return java(_DATA + "SelectOneData")(selected(offered[str(value)]))
+            return java(_DATA + "SelectOneData")(self._selected(str(value)))
         values = value.split() if isinstance(value, str) else list(_iterable(value))
         chosen = java("java.util.ArrayList")()
         for one in values:
-            chosen.add(selected(offered[str(one)]))
+            chosen.add(self._selected(str(one)))
         return java(_DATA + ("MultipleItemsData" if self.kind == "rank" else "SelectMultiData"))(chosen)
+
+    def _selected(self, value: str) -> JavaObject:
+        offered = self._offered()
+        if value not in offered and self.heeds:
+            raise LookupError(value)
+        return java(_DATA + "helper.Selection")(offered.get(value, value))
 
 
 def _iterable(value: object) -> Iterable[object]:

@@ -17,6 +17,7 @@ from tracer_etl.collect.handlers import (
     install_preloads,
     install_properties,
 )
+from tracer_etl.collect.judging import Judged, filtered_itemsets, judge_nodes
 from tracer_etl.collect.jvm import JavaObject, form_errors, java, start, stream
 from tracer_etl.collect.patch import rename_in_form
 from tracer_etl.collect.question import Question, Shape, shape_of
@@ -137,7 +138,23 @@ class Filler:
         """
         world = World(clock, identifiers or Identifiers(0), device or Device())
         with form_errors(self._where):
-            return _Walk(self._open(world), answers, world, self._shapes).run()
+            walk = _Walk(self._open(world), answers, world, self._shapes)
+            walk.run()
+            return walk.finalize()
+
+    def judge(self, answers: Answers, *, clock: Clock, identifiers: Identifiers | None = None) -> Judged:
+        """Fill the form with answers it would refuse too, and give its verdict on every node.
+
+        Raises:
+            FormError: the engine failed, as a phone would have.
+        """
+        world = World(clock, identifiers or Identifiers(0), Device())
+        with form_errors(self._where):
+            controller = self._open(world)
+            _Walk(controller, answers, world, self._shapes, heeds=False).run()
+            controller.finalizeFormEntry()
+            xml = _serialize(self._form)
+            return Judged(xml, judge_nodes(self._form, filtered_itemsets(self._form)))
 
     def _open(self, world: World) -> JavaObject:
         install_media(self._media)
@@ -162,11 +179,12 @@ class _Walk:
     answers: Answers
     world: World
     shapes: dict[str, Shape]
+    heeds: bool = True
     refusals: list[Refusal] = field(default_factory=list)
     made: dict[str, int] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
 
-    def run(self) -> Filled:
+    def run(self) -> None:
         model = self.controller.getModel()
         self.controller.jumpToIndex(java("org.javarosa.core.model.FormIndex").createBeginningOfFormIndex())
         for event in self._events():
@@ -176,7 +194,6 @@ class _Walk:
                 self._offer_repeat(_path(model.getFormIndex()))
             elif event == _REPEAT:
                 self._enter_repeat(model.getFormIndex())
-        return self._finalize(model.getForm())
 
     def _events(self) -> Iterator[int]:
         for _ in range(_LONGEST_WALK):
@@ -199,7 +216,7 @@ class _Walk:
             shape = self.shapes[generic] = shape_of(prompt)
         if shape.read_only:
             return
-        question = Question(path, shape, prompt)
+        question = Question(path, shape, prompt, self.heeds)
         for value in self._candidates(question):
             if value is None or self._answer(index, question, value):
                 break
@@ -213,12 +230,18 @@ class _Walk:
         except (TypeError, ValueError, OverflowError):
             self.refusals.append(Refusal(question.path, value, "type"))
             return False
-        outcome = int(self.controller.answerQuestion(index, data, True))
+        outcome = self._save(index, data)
         if outcome:
             self.refusals.append(Refusal(question.path, value, _OUTCOMES[outcome], question.message))
             return False
         self.world.clock.tick()
         return True
+
+    def _save(self, index: JavaObject, data: JavaObject) -> int:
+        if self.heeds:
+            return int(self.controller.answerQuestion(index, data, True))
+        self.controller.saveAnswer(index, data, True)
+        return 0
 
     def _candidates(self, question: Question) -> Iterator[object]:
         value = self.answers if callable(self.answers) else self._look_up(question.path)
@@ -277,7 +300,8 @@ class _Walk:
     def _instances(self, path: str) -> Sequence[Mapping[str, Any]]:
         return _instances(self._look_up(path))
 
-    def _finalize(self, form: JavaObject) -> Filled:
+    def finalize(self) -> Filled:
+        form = self.controller.getModel().getForm()
         outcome = form.validate()
         if outcome is not None:
             reason = _OUTCOMES.get(int(outcome.outcome), "unknown")

@@ -4,6 +4,9 @@
     tokens      text -> tokens
     parser      tokens -> tree
     values      XPath's types in SQL, and their coercions
+    statements  what a form states: every expression, and the row it is judged in
+    recomputed  whether a stored calculation is what its expression gives
+    lists       choice lists as tables
     scope       where a path lies: column of this row, of a row above it, or rows of a repeat inside it
     functions   functions on values; dates, nodesets: those on days and on repeats
     sql         tree -> SQL
@@ -15,13 +18,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tracer_etl.logic.lists import create_lists
 from tracer_etl.logic.parser import parse
+from tracer_etl.logic.recomputed import agrees
 from tracer_etl.logic.scope import Scope, list_columns, list_table, row_source
 from tracer_etl.logic.sql import Compiler
+from tracer_etl.logic.statements import Statement, statements
 from tracer_etl.logic.syntax import CannotCompile
-from tracer_etl.logic.values import as_text
+from tracer_etl.logic.values import as_number, as_text
+from tracer_etl.names import quote
 
-__all__ = ["NotEvaluated", "Scope", "condition", "list_columns", "list_table", "row_source", "text"]
+__all__ = [
+    "NotEvaluated",
+    "Scope",
+    "Statement",
+    "agrees",
+    "condition",
+    "create_lists",
+    "list_columns",
+    "list_table",
+    "offered",
+    "repeat_count",
+    "row_source",
+    "statements",
+    "text",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +67,21 @@ def text(expression: str, scope: Scope) -> str | NotEvaluated:
         return as_text(Compiler(scope).value(parse(expression)))
     except CannotCompile as error:
         return NotEvaluated(expression, error.reason)
+
+
+def offered(expression: str, scope: Scope, list_name: str) -> str | NotEvaluated:
+    """Compile a choice filter to a query of one column, `name`: the choices it leaves in this row."""
+    try:
+        source, item = scope.choices(list_name, (parse(expression),), Compiler(scope).inside)
+    except CannotCompile as error:
+        return NotEvaluated(expression, error.reason)
+    return f"SELECT {item.alias}.{quote('name')} {source}"
+
+
+def repeat_count(expression: str, scope: Scope) -> str | NotEvaluated:
+    """Compile the count of a repeat to the number of instances it asks for, 0 where it is none."""
+    try:
+        number = as_number(Compiler(scope).value(parse(expression)))
+    except CannotCompile as error:
+        return NotEvaluated(expression, error.reason)
+    return f"greatest(coalesce(TRY_CAST(trunc({number}) AS BIGINT), 0), 0)"

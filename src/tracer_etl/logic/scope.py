@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     Predicates = dict[int, tuple[Node, ...]]
 
 
+BLANK = text_constant("")
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """The row of a choice list a predicate speaks of; `columns` are its names there."""
@@ -171,26 +174,31 @@ class Scope:
         names = [step.name for step in steps]
         if call.name != "instance" or names[:2] != ["root", "item"] or len(names) > 3:  # noqa: PLR2004
             raise CannotCompile(f"a path from {call.name}() is not compiled")
-        choices = known_list(self.form, str(name))
-        item = Item(f"i{self.level}", frozenset(list_columns(choices)))
-        inner = replace(self, item=item, level=self.level + 1)
-        if any(isinstance(test, Literal) for test in steps[1].predicates):
-            raise CannotCompile("a position in a choice list is not compiled")
-        tests = " AND ".join(condition(inner, test) for test in steps[1].predicates)
+        source, item = self.choices(str(name), steps[1].predicates, condition)
         column = names[2] if len(names) == 3 else ""  # noqa: PLR2004
         if column and column not in item.columns:
             raise CannotCompile(f"list {name} has no column {column}")
-        source = f"FROM {quote(list_table(self.form, str(name)))} {item.alias}"
-        return (
-            f"{source} WHERE {tests}" if tests else source
-        ), f"{item.alias}.{quote(column)}" if column else ""
+        return source, f"{item.alias}.{quote(column)}" if column else ""
+
+    def choices(self, name: str, tests: tuple[Node, ...], condition: Condition) -> tuple[str, Item]:
+        """Write the FROM clause of the choices of a list that pass all tests."""
+        item = Item(f"i{self.level}", frozenset(list_columns(known_list(self.form, name))))
+        inner = replace(self, item=item, level=self.level + 1)
+        if any(isinstance(test, Literal) for test in tests):
+            raise CannotCompile("a position in a choice list is not compiled")
+        where = " AND ".join(condition(inner, test) for test in tests)
+        source = f"FROM {quote(list_table(self.form, name))} {item.alias}"
+        return f"{source} WHERE {where}" if where else source, item
 
     def item_column(self, path: Path) -> Value | None:
         """Give the column of the choice list a bare name in a predicate means, if it means one."""
         if self.item is None or path.start != "." or len(path.steps) != 1:
             return None
         name = path.steps[0].name
-        return Value("text", f"{self.item.alias}.{quote(name)}") if name in self.item.columns else None
+        if name in (".", ".."):
+            return None
+        # A column no choice has is blank in all of them.
+        return Value("text", f"{self.item.alias}.{quote(name)}") if name in self.item.columns else BLANK
 
 
 def known_list(form: Form, name: str) -> ChoiceList:
@@ -232,7 +240,7 @@ def column_value(alias: str, table: Table, path: NodePath, form: Form) -> Value:
         return Value("text", f"coalesce({alias}._instance_id, '')")
     question = form.question(path)
     if question is not None and question.kind == "note":
-        return text_constant("")
+        return BLANK
     column = table.column_at(path)
     if column is None or question is None:
         raise CannotCompile(f"{_shown(path)} is no question of this form version")
