@@ -26,7 +26,6 @@ from tracer_etl.landing import Segment
 from tracer_etl.names import literal, quote
 from tracer_etl.projection import Projection
 from tracer_etl.schema import Schema, schema_of
-from tracer_etl.segments import SEGMENT_RECORDS
 from tracer_etl.warehouse.contract import Batch
 from tracer_etl.warehouse.duckdb import Warehouse
 
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TIMEZONE = "Asia/Jakarta"
+SEGMENT_RECORDS = 20_000
+"""As the landing cuts them."""
 NORMALIZED = 100_000
 """Submissions that json_normalize is given at most: it holds all of them in memory."""
 ANSWERS: dict[str, tuple[int, str]] = {
