@@ -9,7 +9,8 @@ import re
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -23,9 +24,6 @@ from tracer_etl.errors import StudyError, WarehouseError
 from tracer_etl.exports import FORMATS, Exported, Wish, export
 from tracer_etl.exports.names import SPSS, STATA, file_names
 from tracer_etl.study import read_study
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 LONG = "the_longest_name_a_question_of_this_form_has"
 FORM = f"""

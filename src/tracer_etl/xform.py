@@ -94,7 +94,9 @@ class _Compiler:
         questions: dict[NodePath, Question] = {}
         groups: dict[NodePath, Group] = {}
         for path, element in self._nodes(self.root, ()):
-            if len(element) or path in self.group_elements or path in self.repeat_elements:
+            # An entity without a label has no children, and is no question all the same.
+            is_group = len(element) or path[-2:] == ("meta", "entity")
+            if is_group or path in self.group_elements or path in self.repeat_elements:
                 groups.setdefault(path, self._group(path))
             else:
                 questions.setdefault(path, self._question(path))
