@@ -125,15 +125,16 @@ def share(value: float | None, decimals: int = 0) -> Both:
 
 
 def rupiah(value: float) -> Both:
-    """Write an amount of IDR: millions with one decimal, less in full thousands.
+    """Write an amount of IDR: millions with one decimal below a hundred, less than a million in full hundreds.
 
-    >>> rupiah(2_287_324)["id"], rupiah(15_089.9)["en"]
-    ('Rp2,3 juta', 'Rp15,100')
+    >>> rupiah(2_287_324)["id"], rupiah(950e6)["en"], rupiah(15_089.9)["en"]
+    ('Rp2,3 juta', 'Rp950 million', 'Rp15,100')
     """
     if abs(value) >= MILLION:
+        decimals = int(abs(value) < 100 * MILLION)
         return both(
             lambda language: (
-                "Rp" + number(value / MILLION, language, 1) + (" juta" if language == "id" else " million")
+                "Rp" + number(value / MILLION, language, decimals) + (" juta" if language == "id" else " million")
             )
         )
     return both(lambda language: "Rp" + number(round(value, -2), language))

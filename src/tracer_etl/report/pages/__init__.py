@@ -13,15 +13,19 @@ def all_pages(facts: Facts) -> tuple[Page, ...]:
     """Give every page this study can have: the tracer study's with its estimates, else those of any study."""
     from tracer_etl.report.pages import (
         definitions,
+        demand,
         outcomes,
         overview,
         places,
+        plan,
         quality,
         response,
+        selection,
         skills,
         summary,
+        supervisor,
     )
 
-    first = summary.PAGE if facts.has(*summary.PAGE.needs) else overview.PAGE
-    tracer = (outcomes.PAGE, skills.PAGE, places.PAGE)
-    return (first, *tracer, response.PAGE, quality.PAGE, definitions.PAGE)
+    first = summary if facts.has(*summary.PAGE.needs) else overview
+    tracer = (outcomes, skills, places, plan, demand, selection, response)
+    return tuple(module.PAGE for module in (first, *tracer, quality, definitions, supervisor))
