@@ -1,7 +1,8 @@
 """The attack test of published tables: can a reader work a hidden cell out from the sums that are published?
 
-The attacker knows which cells add up to which, and every number that is printed. A hidden number is worked out when
-the equations leave it no freedom: its row of their null space is zero.
+The attacker knows which cells add up to which, every number that is printed, and that nobody counts less than zero. A
+hidden number is worked out when the equations leave it no freedom: its row of their null space is zero. That nobody
+is in a cell may be worked out: it tells of nobody.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def leaks(numbers: Numbers, sums: Sums, least: int) -> list[Leak]:
     >>> leaks({everybody: 30, men: 26, women: None}, {(everybody, "sex"): [men, women]}, 5)
     [Leak(cell=Cell(grouping='sex', level='2'), why='worked out from the sums')]
     """
+    numbers = _with_zeros(numbers, sums)
     lines = list(_lines(numbers, sums))
     found = dict.fromkeys(_too_few(numbers, least), "fewer people than may be shown")
     found |= dict.fromkeys(_left_over(numbers, lines, least), "too few people left over")
@@ -58,6 +60,16 @@ def _lines(numbers: Numbers, sums: Sums) -> Iterator[tuple[Cell, list[Cell]]]:
         present = [cell for cell in parts if cell in numbers]
         if margin in numbers and present and any(numbers[cell] is None for cell in (margin, *present)):
             yield margin, present
+
+
+def _with_zeros(numbers: Numbers, sums: Sums) -> Numbers:
+    """Fill in the hidden cells that must be empty, since the printed parts are all of a printed margin."""
+    known, before = dict(numbers), -1
+    while before != (before := sum(number is None for number in known.values())):
+        for margin, parts in _lines(known, sums):
+            if known[margin] is not None and known[margin] == sum(known[cell] or 0 for cell in parts):
+                known |= dict.fromkeys((cell for cell in parts if known[cell] is None), 0)
+    return known
 
 
 def _too_few(numbers: Numbers, least: int) -> list[Cell]:
@@ -78,16 +90,18 @@ def _worked_out(numbers: Numbers, lines: Sequence[tuple[Cell, list[Cell]]]) -> l
     if not hidden:
         return []
     place = {cell: position for position, cell in enumerate(hidden)}
-    equations = np.zeros((len(lines), len(hidden)))
+    equations, printed = np.zeros((len(lines), len(hidden))), np.zeros(len(lines))
     for row, (margin, parts) in enumerate(lines):
-        for cell in parts:
+        for cell, sign in [(margin, -1), *((cell, 1) for cell in parts)]:
             if cell in place:
-                equations[row, place[cell]] += 1
-        if margin in place:
-            equations[row, place[margin]] -= 1
+                equations[row, place[cell]] += sign
+            else:
+                printed[row] -= sign * (numbers[cell] or 0)
     _, strengths, directions = np.linalg.svd(equations)
     free = directions[int((strengths > _ZERO).sum()) :]
-    return [cell for cell, column in zip(hidden, free.T, strict=True) if not np.any(np.abs(column) > _ZERO)]
+    worth = np.linalg.lstsq(equations, printed, rcond=None)[0]
+    determined = zip(hidden, free.T, worth, strict=True)
+    return [cell for cell, column, n in determined if round(n) and not np.any(np.abs(column) > _ZERO)]
 
 
 @check("attack")
