@@ -192,7 +192,7 @@ def test_errors_are_shares_of_comparisons_and_never_is_none() -> None:
     told = [("P1", "edu", 1), ("P1", "edu", 0), ("P1", "age", 0), ("P1", "never", 0), ("P2", "never", 1)]
     rates = error_rates(told)
     assert (rates["P1"].compared, rates["P1"].wrong, rates["P1"].never) == (3, 1, 0)
-    assert (rates["P2"].compared, rates["P2"].share, rates["P2"].said) == (0, 0, "0/0, never 1")
+    assert (rates["P2"].compared, rates["P2"].share, rates["P2"].said) == (0, 0, "tidak pernah / never: 1 (0/0)")
 
 
 def test_the_paired_t_is_that_of_scipy() -> None:

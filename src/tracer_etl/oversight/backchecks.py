@@ -38,9 +38,13 @@ class Errors:
 
     @property
     def said(self) -> str:
-        """Word it for a supervisor, in signs both languages read."""
-        never = f", never {self.never}" if self.never else ""
-        return f"{self.wrong}/{self.compared}{never}"
+        """Word it for a supervisor: errors of comparisons, and how many say there was no interview."""
+        figures = f"{self.wrong}/{self.compared}"
+        return (
+            f"tidak pernah / never: {self.never} ({figures})"
+            if self.never
+            else f"berbeda / differ: {figures}"
+        )
 
 
 @check("back_check_errors")
