@@ -22,6 +22,7 @@ CHECKS = checks_of_files(LANDING)
 Row = dict[str, Any]
 
 SKILLS = "tech tool k3 qual digi comm team prob biz disc".split()
+HELD = ("enumerator_id", "alumni_id", "aapor_code", "mode")
 QUALITY = "instr mat equip prac dur venue magang assess after".split()
 
 
@@ -170,6 +171,16 @@ def _work_and_checks(completes: int, checks: list[Row]) -> World:
     return {A: many(completes), B: checks or [checked("nobody")]}
 
 
+def _rate_of_checks(checks: int) -> World:
+    """Write 21 complete interviews, one of them set aside, and some back-checks."""
+    held = {key: value for key, value in interview("held").items() if key in HELD}
+    return {
+        "clean.alumni_tracer": many(20),
+        "quarantine.alumni_tracer": [held],
+        "clean.backcheck": _people(checks),
+    }
+
+
 def _people(count: int, **answers: Any) -> list[Row]:
     return [checked(f"AP01-{number}", **answers) for number in range(count)]
 
@@ -232,7 +243,7 @@ CASES: dict[tuple[str, ...], tuple[World, World]] = {
     ),
     ("H14", "enumerator", "info"): (_team(aapor_code="211", contact_result="03"), _team()),
     ("H15", "enumerator", "info"): (_team(refusals=False, hh_tob="0", barriers="0"), _team(refusals=False)),
-    ("H16", "enumerator", "info"): (_work_and_checks(21, _people(2)), _work_and_checks(21, _people(3))),
+    ("H16", "enumerator", "info"): (_rate_of_checks(2), _rate_of_checks(3)),
     ("H17", "enumerator", "warning"): (
         _work_and_checks(4, [*_people(3), checked("AP01-3", bc_was_int="0", bc_birth_year=None)]),
         _work_and_checks(4, [*_people(3), checked("AP01-3", bc_edu="4")]),
