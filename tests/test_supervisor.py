@@ -9,14 +9,35 @@ import duckdb
 import pytest
 
 import postgres
+from makers import study_folder, xml
+from report_site import said, tree
 from supervisor_world import fill
+from tracer_etl import pipeline
 from tracer_etl.evidence.marts import make_marts
+from tracer_etl.fieldwork.review_reasons import comment, findings
+from tracer_etl.report import report
+from tracer_etl.study import read_study
+from tracer_etl.warehouse import open_warehouse
 from tracer_etl.warehouse.session import connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tracer_etl.warehouse.contract import Connection
+
+ANSWERS = "<who>Sri</who><age>{}</age><work>0</work>"
+OLD = """
+thresholds: {oldest: 60}
+checks:
+  - id: H01
+    scope: submission
+    form: visit
+    type: sql
+    severity: warning
+    kwargs: {sql: "SELECT _submission_id, age FROM judged_visit WHERE age > {oldest}"}
+    meta: {column: age, why: {id: Lebih tua dari yang tertua., en: Older than the oldest.}}
+"""
 
 
 @pytest.fixture(scope="module", params=["duckdb", "postgres"])
@@ -108,3 +129,114 @@ def test_what_to_send_back_names_rule_and_reason_and_no_answer(made: Connection)
         for key in ("b4", "b5", "b6")
         for rule in ("H10", "H12")
     ]
+
+
+# -- the page
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The supervisor's page of the small team."""
+    folder = tmp_path_factory.mktemp("supervisor")
+    with duckdb.connect(str(folder / "tracer.duckdb")) as opened:
+        fill(opened)
+        make_marts(opened)
+        for area in ("quarantine", "pii"):
+            opened.execute(f"DROP SCHEMA {area} CASCADE")
+    report(folder / "tracer.duckdb", folder / "out", {"id": "Uji", "en": "Trial"})
+    return folder / "out" / "office" / "supervisor.html"
+
+
+def tasks(page: Path, language: str) -> list[str]:
+    hidden = {"id": "en", "en": "id"}[language]
+    found = tree(page)
+    for node in found.xpath(f"//*[@lang='{hidden}' and not(self::html)]"):
+        node.drop_tree()
+    return [" ".join(node.text_content().split()) for node in found.xpath("//ol[@class='todo']/li/h2")]
+
+
+def test_the_page_begins_with_what_to_do_in_both_languages(page: Path) -> None:
+    assert tasks(page, "en") == [
+        "Meet P02 before the next interview; 3 held",
+        "Submissions to look at and send back: 2",
+        "Interviews to check again: 3",
+        "Alumni still to be scheduled: 2",
+    ]
+    assert tasks(page, "id") == [
+        "Temui P02 sebelum wawancara berikutnya; 3 kirimannya ditahan",
+        "Periksa dan kembalikan 2 kiriman yang ditahan",
+        "Cek ulang 3 wawancara lagi",
+        "Jadwalkan 2 alumni yang belum selesai",
+    ]
+
+
+def test_the_scorecard_says_in_words_what_it_marks_in_colour(page: Path) -> None:
+    [serious] = tree(page).xpath("//tr[@class='serious']")
+    words = " ".join(serious.text_content().split())
+    assert words.startswith("P02")
+    assert "Temui · aturan: 3" in words
+    assert "Meet · rules: 3" in words
+    assert "1 \u00d7 never interviewed" in words
+
+
+def test_what_is_held_is_listed_by_key_with_reasons_and_flagged_ones_are_marked(page: Path) -> None:
+    english = said(page, "en")
+    assert "P02 3 held" in english
+    assert "All of them: Almost the same answers. (H10) Almost the same answers. (H12)" in english
+    assert "b4 already flagged on the server 10 January 2026" in english
+    assert "b5 already flagged" not in english
+
+
+def test_a_rule_nobody_could_judge_is_not_taken_for_passed(page: Path) -> None:
+    assert "Not judged yet, so not passed either: H13: Almost the same answers." in said(page, "en")
+
+
+def test_progress_names_the_districts_and_adds_up(page: Path) -> None:
+    english = said(page, "en")
+    assert (
+        "3 of 9 alumni on the list are interviewed (33%); 3 more have an interview that is held." in english
+    )
+    assert "Wonodadi" in english
+    assert "Udanawu" in english
+
+
+def test_the_page_is_for_the_office_and_no_public_page_names_an_enumerator(page: Path) -> None:
+    public = sorted(page.parents[1].glob("*.html"))
+    assert public
+    for one in public:
+        text = one.read_text(encoding="utf-8")
+        assert "supervisor.html" not in text
+        assert not {"P01", "P02", "P03"} & set(tree(one).text_content().split())
+    assert "Hanya untuk kantor" in page.read_text(encoding="utf-8")
+
+
+def test_a_quiet_day_is_said(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "tracer.duckdb")) as opened:
+        fill(opened)
+        for table in ("quarantine.alumni_tracer", "quarantine.reason", "meta.finding", "clean.backcheck"):
+            opened.execute(f"DELETE FROM {table}")
+        opened.execute("DELETE FROM clean.registry_person WHERE alumni_id NOT IN ('A1', 'A2', 'A7', 'A8')")
+        make_marts(opened)
+        opened.execute("UPDATE marts.enumerator_check SET checked = completes")
+    report(tmp_path / "tracer.duckdb", tmp_path / "out", {"en": "Trial"})
+    text = said(tmp_path / "out" / "office" / "supervisor.html", "en")
+    assert "Nothing is urgent" in text
+    assert "No submission is held." in text
+
+
+# -- and it reaches the server
+
+
+def test_what_oversight_holds_reaches_the_review_desk_with_its_reason(tmp_path: Path) -> None:
+    submissions = {"a": xml(1, ANSWERS.format(30)), "b": xml(2, ANSWERS.format(64))}
+    study = read_study(study_folder(tmp_path, submissions))
+    (study.expectations / "study").mkdir()
+    (study.expectations / "study" / "enumerator.yaml").write_text(OLD, encoding="utf-8")
+    pipeline.refresh(study)
+    with open_warehouse(study) as warehouse:
+        found = findings(warehouse.connection, "visit", "en")
+    [one] = found.values()
+    assert [(reason.rule, reason.severity, reason.why) for reason in one.reasons] == [
+        ("H01", "warning", "Older than the oldest.")
+    ]
+    assert "Older than the oldest." in comment(one, "en")
