@@ -47,37 +47,39 @@ def read(facts: Facts) -> Held:
 
 
 def _group(form_id: str, who: str | None, rows: Sequence[Row]) -> dict[str, Any]:
-    submissions = [
-        _submission(key, list(some)) for key, some in groupby(rows, key=lambda row: str(row["submission_id"]))
-    ]
+    common = _common(rows)
+    own = groupby(rows, key=lambda row: str(row["submission_id"]))
+    submissions = [_submission(key, list(some), common) for key, some in own]
     name = plain(who) if who else say("supervisor.nobodys", form=plain(form_id))
     return {
         "name": name,
         "size": len(submissions),
         "said": say("supervisor.group", n=len(submissions)),
-        "common": _common(rows, len(submissions)),
+        "common": common,
         "submissions": submissions,
     }
 
 
-def _common(rows: Sequence[Row], size: int) -> list[Both]:
+def _common(rows: Sequence[Row]) -> list[Both]:
     """Word the reasons all submissions of a group have in common, where there are several."""
-    if size < 2:  # noqa: PLR2004 - one has nothing in common with itself
-        return []
-    by_rule: dict[str, set[str]] = {}
+    keys = {row["submission_id"] for row in rows}
+    sharing: dict[tuple[str, ...], set[str]] = {}
     for row in rows:
-        by_rule.setdefault(row["rule"], set()).add(row["submission_id"])
-    return unique(_reason(row) for row in rows if len(by_rule[row["rule"]]) == size)
+        sharing.setdefault(tuple(_reason(row).values()), set()).add(row["submission_id"])
+    return unique(
+        reason for reason in map(_reason, rows) if len(sharing[tuple(reason.values())]) == len(keys) > 1
+    )
 
 
-def _submission(key: str, rows: Sequence[Row]) -> dict[str, Any]:
-    reasons = unique(_reason(row) for row in rows)
+def _submission(key: str, rows: Sequence[Row], common: Sequence[Both]) -> dict[str, Any]:
+    """Word one submission: `reasons` are those the group does not share."""
+    reasons = [reason for reason in unique(_reason(row) for row in rows) if reason not in common]
     day = rows[0]["date"]
     return {
         "key": key.removeprefix("uuid:"),
         "date": plain(DASH) if day is None else words.both(lambda language: words.day(day, language)),
         "told": say("supervisor.told") if rows[0]["review_state"] in SENT_BACK else None,
-        "reasons": reasons[:REASONS],
+        "reasons": reasons[:REASONS] or [say("supervisor.as_all")],
         "more": say("supervisor.more", n=len(reasons) - REASONS) if len(reasons) > REASONS else None,
     }
 
