@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import random
+import shutil
 import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 A, B, VILLAGES = "judged_alumni_tracer", "judged_backcheck", "clean.village"
 LANDING = Path(tempfile.mkdtemp(prefix="tracer_landing_"))
+atexit.register(shutil.rmtree, LANDING, ignore_errors=True)
 CHECKS = checks_of_files(LANDING)
 Row = dict[str, Any]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from enumerator_cases import CHECKS, audit, interview, kept_file, photo
+from enumerator_cases import CHECKS, LANDING, audit, interview, kept_file, photo
 from oversight_case import judge_world, study_rules
 from tracer_etl.oversight.audits import read_audit
 from tracer_etl.oversight.backchecks import error_rates, paired_t
@@ -107,6 +108,37 @@ def test_the_very_same_file_of_two_people_is_a_repeat_whatever_it_shows(content:
     assert [(one.key, one.detail) for one in found.findings] == [("a", "= b"), ("b", "= a")]
 
 
+def test_photos_are_read_once_and_forgotten_when_they_are_gone() -> None:
+    import duckdb
+
+    [rule] = [one for one in study_rules().rules if one.rule_id == "H13"]
+    shown = {key: kept_file(photo(seed)) for key, seed in (("a", 11), ("b", 12))}
+    memory = LANDING / "_fingerprints_alumni_tracer.json"
+
+    def judge(keys: str) -> set[str]:
+        files = [
+            {
+                "form_id": "alumni_tracer",
+                "_submission_id": key,
+                "name": "work.jpg",
+                "sha256": shown[key],
+                "present": True,
+            }
+            for key in keys
+        ]
+        world = {"judged_alumni_tracer": [interview("a"), interview("b")], "pii._attachment": files}
+        with duckdb.connect() as connection:
+            assert judge_world(connection, rule, world, more=CHECKS).outcome == "passed"
+        return set(json.loads(memory.read_text(encoding="utf-8")))
+
+    assert set(shown.values()) <= judge("ab")
+    written = memory.stat().st_mtime_ns
+    assert set(shown.values()) <= judge("ab")
+    assert memory.stat().st_mtime_ns == written
+    (LANDING / "alumni_tracer" / "media" / shown["a"][:2] / shown["a"]).unlink()
+    assert shown["a"] not in judge("b")
+
+
 # -- Collect's audit log
 
 FIELD_LIST = """event,node,start,end,old-value,new-value
@@ -192,7 +224,11 @@ def test_errors_are_shares_of_comparisons_and_never_is_none() -> None:
     told = [("P1", "edu", 1), ("P1", "edu", 0), ("P1", "age", 0), ("P1", "never", 0), ("P2", "never", 1)]
     rates = error_rates(told)
     assert (rates["P1"].compared, rates["P1"].wrong, rates["P1"].never) == (3, 1, 0)
-    assert (rates["P2"].compared, rates["P2"].share, rates["P2"].said) == (0, 0, "tidak pernah / never: 1 (0/0)")
+    assert (rates["P2"].compared, rates["P2"].share, rates["P2"].said) == (
+        0,
+        0,
+        "tidak pernah / never: 1 (0/0)",
+    )
 
 
 def test_the_paired_t_is_that_of_scipy() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+from playwright.sync_api import sync_playwright
 
 import postgres
 from makers import study_folder, xml
@@ -222,6 +224,29 @@ def test_a_quiet_day_is_said(tmp_path: Path) -> None:
     text = said(tmp_path / "out" / "office" / "supervisor.html", "en")
     assert "Nothing is urgent" in text
     assert "No submission is held." in text
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [1280, 412])
+def test_the_page_fits_the_screen_in_both_languages(page: Path, width: int) -> None:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("Debian's chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        screen = browser.new_page(viewport={"width": width, "height": 900})
+        said_wrong: list[str] = []
+        screen.on("console", lambda message: said_wrong.append(message.text))
+        screen.goto(page.as_uri())
+        heads = {}
+        for language in ("id", "en"):
+            screen.click(f"label[for=lang-{language}]")
+            heads[language] = screen.inner_text("h1")
+            screen.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+            assert screen.evaluate("document.documentElement.scrollWidth") <= width
+        browser.close()
+    assert heads == {"id": "Yang perlu dikerjakan hari ini", "en": "What to do today"}
+    assert said_wrong == []
 
 
 # -- and it reaches the server

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from tracer_etl.oversight.registry import Check
     from tracer_etl.warehouse.contract import Connection
 
-_MEMORY = "_fingerprints.json"
-
 
 def checks_of_files(landing: Path) -> dict[str, Check]:
     """Give the checks that read files, bound to a landing area."""
@@ -89,11 +87,11 @@ class _Files:
         return self.landing / form / "media" / sha256[:2] / sha256
 
     def _fingerprints(self, form: str, wanted: Iterable[str]) -> dict[str, int | None]:
-        """Read photos once: what was seen is kept beside the landing, and only of photos that are still there."""
-        memory = self.landing / _MEMORY
+        """Read photos once: what was seen is kept beside the landing, as long as the photo itself is there."""
+        memory = self.landing / f"_fingerprints_{form}.json"
         kept = json.loads(memory.read_text(encoding="utf-8")) if memory.exists() else {}
         seen: dict[str, int | None] = {}
-        for sha256 in sorted(wanted):
+        for sha256 in sorted({*kept, *wanted}):
             path = self._path(form, sha256)
             if path.exists():
                 seen[sha256] = kept[sha256] if sha256 in kept else fingerprint(path)

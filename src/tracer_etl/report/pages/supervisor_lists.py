@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tracer_etl.report.facts import Facts, Row
 
 STANDINGS = ("interviewed", "held", "open", "untried", "closed")
-SENT_BACK = ("hasIssues", "rejected", "notApproved")
+SENT_BACK = ("hasIssues", "rejected")
 """States on the server that say an enumerator was already told."""
 REASONS = 4
 """Reasons shown per submission; a form that went wrong altogether has dozens."""
