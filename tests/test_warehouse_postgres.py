@@ -232,9 +232,14 @@ def figures(path: Path) -> dict[str, list[tuple]]:
             for area, name in names
         }
     return {
-        name: sorted((tuple(map(rounded, row)) for row in listed if name != "meta.pull"), key=repr)
+        name: sorted((tuple(map(rounded, row)) for row in listed if not _of_the_run(name, row)), key=repr)
         for name, listed in found.items()
     }
+
+
+def _of_the_run(name: str, row: tuple) -> bool:
+    """Tell what is about when and where a run was, not about the data: pulls, and the ledger oversight saw."""
+    return name == "meta.pull" or (name == "meta.setting" and row[0].startswith("overseen "))
 
 
 def rounded(value: object) -> object:
