@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tracer_etl.records import Progress, Source, Verdict
     from tracer_etl.servers import Options
     from tracer_etl.study import Reference, Study, StudyForm
-    from tracer_etl.warehouse.contract import Connection, Loaded, Warehouse
+    from tracer_etl.warehouse.contract import Loaded, Warehouse
 
 log = logging.getLogger(__name__)
 
@@ -206,34 +206,22 @@ def _sources_of_oversight(study: Study) -> list[Path]:
 
 
 def marts(study: Study) -> tuple[str, ...]:
-    """Make the study's marts anew from the clean tables, in one transaction; with [evidence], estimates too.
+    """Make the study's marts anew from the clean tables, in one transaction; with [evidence], estimates and plan too.
 
     Raises:
         ChecksFailed: a check of the marts found something; they are made, and may not be published.
     """
+    from tracer_etl.evidence.computed import compute
     from tracer_etl.evidence.marts import make_marts
 
     with open_warehouse(study) as warehouse:
         with warehouse.alone("marts") as connection:
             made = make_marts(connection)
-            if study.evidence and _estimate(connection):
-                made = (*made, "marts.estimate")
+            if study.evidence:
+                made = (*made, *compute(connection, study))
         _oversee(study, warehouse, "marts")
         stop_if_failed(warehouse.connection, "marts", study.name)
     return made
-
-
-def _estimate(connection: Connection) -> bool:
-    """Estimate what there are answers for; before the first interview there is nothing to estimate."""
-    from tracer_etl.evidence.constants import Constants
-    from tracer_etl.evidence.estimates import estimate_all
-
-    try:
-        estimate_all(connection, Constants())
-    except StudyError as error:
-        log.info("no estimates: %s", error)
-        return False
-    return True
 
 
 def publish(study: Study) -> Path:
@@ -252,6 +240,7 @@ def publish(study: Study) -> Path:
 def report(study: Study) -> Path:
     """Write the report and the codebooks from the published copy."""
     from tracer_etl.exports import write_codebooks
+    from tracer_etl.exports.annex import write_annex
     from tracer_etl.report import report as write
 
     if not study.published.exists():
@@ -259,6 +248,7 @@ def report(study: Study) -> Path:
             "nothing is published yet", where=study.published.name, remedy="run `tracer-etl run`"
         )
     write_codebooks(study.published, study.report / "codebook")
+    write_annex(study.published, study.report / "annex.xlsx", dict(study.title))
     return write(study.published, study.report, dict(study.title))
 
 
@@ -348,7 +338,13 @@ def _state_of_results(study: Study) -> str:
     kept = [p for p in sources if p.suffix != ".pyc" and "rehearsal" not in p.parts]
     with open_warehouse(study) as warehouse:
         told = repr((dict(study.title), warehouse.ledger()))
-        return batches.digest([*kept, *_sources_of_oversight(study)], told)
+        return batches.digest([*kept, *_sources_of_oversight(study), *_plan(study)], told)
+
+
+def _plan(study: Study) -> list[Path]:
+    from tracer_etl.evidence.computed import plan_file
+
+    return [file for file in [plan_file(study)] if study.evidence and file.exists()]
 
 
 def _mark(study: Study) -> Path:

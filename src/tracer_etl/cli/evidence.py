@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tracer_etl.evidence.marts import Connection
     from tracer_etl.study import Study
 
-PLAN, SELECTION = "evidence/plan_2026.toml", "evidence/selection_2026.toml"
+SELECTION = "evidence/selection_2026.toml"
 _ONE, _FEW = 1, 2
 _DECIMALS = {
     "p_top": _FEW,
@@ -37,7 +37,7 @@ def evidence() -> None:
     """Rank the programmes for next year, and select the participants.
 
     What the office decides stands in two files of evidence/; the results go into marts.plan_* and
-    marts.selection_* and into the published copy.
+    marts.selection_*, into the published copy and into the report. `run` makes the plan too, a selection it never makes.
     """
 
 
@@ -45,23 +45,25 @@ def evidence() -> None:
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help=f"The office's file. Default: [evidence] plan, or {PLAN}.",
+    help="The office's file. Default: [evidence] plan, or evidence/plan_2026.toml.",
 )
 @with_json
 def plan(config: Path | None, as_json: bool) -> None:
     """Rank the candidate programmes, and say how sure the ranking is."""
     from tracer_etl import pipeline
+    from tracer_etl.evidence.computed import plan_file
     from tracer_etl.evidence.plan_config import read_plan
     from tracer_etl.evidence.plan_result import TABLES, make_plan, store_plan
     from tracer_etl.warehouse import open_warehouse
 
     study = _loaded()
-    wish = read_plan(config or study.root / study.evidence.get("plan", PLAN))
+    wish = read_plan(config or plan_file(study))
     with open_warehouse(study) as warehouse, warehouse.alone("marts") as connection:
         _estimated(connection)
         made = make_plan(connection, wish)
         store_plan(connection, made)
     pipeline.publish(study)
+    pipeline.report(study)
     rows = _rows(made.tables, TABLES)
     if as_json:
         print_json(rows)
@@ -116,6 +118,7 @@ def select(config: Path | None, sheet: Path | None, as_json: bool) -> None:
         made = make_selection(connection, wish, os.environ.get(KEY, ""))
         store_selection(connection, made)
     pipeline.publish(study)
+    pipeline.report(study)
     if sheet is not None:
         appeal_sheet(made, wish).to_csv(sheet, index=False)
         line(f"appeal sheet in {near(sheet)}")

@@ -70,6 +70,15 @@ def say(key: str, **values: object) -> Both:
     )
 
 
+def formula(text: str) -> Both:
+    """Say how `marts.indicator` puts it in both languages; what is code stays as it is.
+
+    >>> formula("paid workers")["id"], formula("emp_bps = 1")["id"]
+    ('pekerja dibayar', 'emp_bps = 1')
+    """
+    return Both(catalogue().get(f"formulas.{text}") or plain(text))
+
+
 def spoken(value: object, language: str) -> str:
     """Write one value in a language: a text of both, a whole number, or what is the same in both."""
     if isinstance(value, Both):
@@ -134,7 +143,9 @@ def rupiah(value: float) -> Both:
         decimals = int(abs(value) < 100 * MILLION)
         return both(
             lambda language: (
-                "Rp" + number(value / MILLION, language, decimals) + (" juta" if language == "id" else " million")
+                "Rp"
+                + number(value / MILLION, language, decimals)
+                + (" juta" if language == "id" else " million")
             )
         )
     return both(lambda language: "Rp" + number(round(value, -2), language))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracer_etl.report.figures import find
 from tracer_etl.report.site import Page
-from tracer_etl.report.words import Both, catalogue, plain, say
+from tracer_etl.report.words import Both, formula, say
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -40,18 +40,12 @@ def _term(facts: Facts, row: Row) -> dict[str, Any]:
     return {
         "id": row["indicator"],
         "name": Both(id=row["name_id"], en=row["name_en"]),
-        "numerator": _formula(row["numerator"]),
-        "denominator": _formula(row["denominator"]),
-        "unit": _formula(row["unit"]),
+        "numerator": formula(row["numerator"]),
+        "denominator": formula(row["denominator"]),
+        "unit": formula(row["unit"]),
         "kind": row["kind"],
         "figure": own if (row["indicator"], "all", "") in facts.estimates else None,
     }
-
-
-def _formula(text: str) -> Both:
-    """Say a formula or unit in words of both languages; what is code stays as it is."""
-    sides = catalogue().get(f"formulas.{text}")
-    return plain(text) if sides is None else Both(sides)
 
 
 PAGE = Page("definitions", say("definitions.nav"), _render, needs=("marts.estimate", "marts.indicator"))
