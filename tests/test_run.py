@@ -114,6 +114,7 @@ def test_oversight_finds_what_was_planted_on_enumerators_and_holds_nothing_else(
         found = connection.execute(
             "SELECT rule, _submission_id FROM quarantine.reason WHERE regexp_full_match(rule, 'H[0-9]{2}') AND state = 'open'"
         ).fetchall()
+        hasty = connection.execute("SELECT _submission_id FROM quarantine.reason WHERE rule = 'H19'").fetchall()
         seen = connection.execute(
             "SELECT rule FROM meta.finding WHERE scope = 'enumerator' AND key = ?", [truth["enumerator"]]
         ).fetchall()
@@ -124,4 +125,6 @@ def test_oversight_finds_what_was_planted_on_enumerators_and_holds_nothing_else(
     assert {(row["rule"], row["submission_id"]) for row in planted} == {
         one for one in found if one[1] not in invented
     }
+    print(f"H19: {len(hasty)} of {len(invented)} invented interviews found")
+    assert {key for (key,) in hasty} == invented
     assert {"H14", "H15", "H17"} <= {rule for (rule,) in seen}

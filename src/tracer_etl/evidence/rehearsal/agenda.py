@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tracer_etl.collect import Device
 from tracer_etl.evidence.rehearsal.careers import write_career
 from tracer_etl.evidence.rehearsal.curbstone import Desk
+from tracer_etl.evidence.rehearsal.fieldwork import COMPLETE
 from tracer_etl.evidence.rehearsal.interview import WEB, Answers, Visit, answer_attempt
 from tracer_etl.evidence.rehearsal.job import Job, Submission
 
@@ -74,7 +75,8 @@ class Agenda:
         answers = self.desk.invent(visit) if case.invented else answer_attempt(visit)
         pace = chance.real(5.3, 5.7) if case.invented else chance.real(8.5, 13.5)
         key = f"{one.alumni_id}/{attempt.number}"
-        job = Job(TRACER, key, answers, now, round(pace, 3), _device(visit), one.alumni_id)
+        whole, fake = attempt.outcome == COMPLETE, case.invented
+        job = Job(TRACER, key, answers, now, round(pace, 3), _device(visit), one.alumni_id, whole, fake)
         return Done(case, attempt, visit, answers, self.fill(job))
 
 

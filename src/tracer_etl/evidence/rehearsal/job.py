@@ -19,7 +19,7 @@ class Job:
     """One form to fill: answers by question name, the moment it is opened, seconds per answer.
 
     `about` says whom it concerns (alumni_id, applicant number): it finds submissions again and is in no
-    file.
+    file. `detailed`: Collect's log has every answer; `hasty`: most of them entered in a second each.
     """
 
     form_id: str
@@ -29,6 +29,8 @@ class Job:
     pace: float
     device: Device
     about: str = ""
+    detailed: bool = False
+    hasty: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from lxml import etree
 
 from tracer_etl.collect import Clock, Filled, Filler, Identifiers
 from tracer_etl.errors import FormError
@@ -13,6 +16,7 @@ from tracer_etl.evidence.rehearsal.placeholders import audit_log, jpeg
 from tracer_etl.form import read_form
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _IMAGE = re.compile(rb">([\w.-]+\.jpg)<")
@@ -47,7 +51,8 @@ class Studio:
             )
         media = {name.decode(): jpeg(name.decode()) for name in _IMAGE.findall(xml)}
         if _AUDIT in xml:
-            media["audit.csv"] = audit_log(job.begins, clock.now)
+            told = list(_told(xml, job.answers)) if job.detailed else []
+            media["audit.csv"] = audit_log(job.begins, clock.now, told, hasty=job.hasty)
         return Submission(job.form_id, folder[1].decode(), xml, media, job.about, clock.now)
 
     def version(self, form_id: str) -> str:
@@ -71,6 +76,24 @@ def _accepted(filled: Filled, job: Job) -> bytes:
                 remedy="bring the rehearsal in line with the form",
             )
     return filled.submission()
+
+
+def _told(xml: bytes, answers: Mapping[str, object]) -> Iterator[str]:
+    """Give the paths of what was answered, in the form's order; what the form works out is not asked."""
+    root, asked = etree.fromstring(xml), frozenset(_names(answers))
+    for node in root.iter(etree.Element):
+        if len(node) == 0 and node.text and node.tag in asked:
+            yield root.getroottree().getpath(node)
+
+
+def _names(answers: object) -> Iterator[str]:
+    """Name all questions that are answered, those of repeats too."""
+    if isinstance(answers, Mapping):
+        yield from answers
+        answers = list(answers.values())
+    if isinstance(answers, list | tuple):
+        for one in answers:
+            yield from _names(one)
 
 
 def _name(path: str) -> str:
