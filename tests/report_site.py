@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -12,13 +14,16 @@ from estimate_world import world
 from tracer_etl.evidence.constants import Constants
 from tracer_etl.evidence.estimates import estimate_all
 from tracer_etl.evidence.marts import make_marts
+from tracer_etl.evidence.plan_config import read_plan
+from tracer_etl.evidence.plan_result import make_plan, store_plan
+from tracer_etl.evidence.selection_config import read_selection
+from tracer_etl.evidence.selection_result import make_selection, store_selection
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from lxml.html import HtmlElement
 
 TITLE = {"id": "Penelusuran <Uji>", "en": "Trial & Tracer"}
+ROOT = Path(__file__).parents[1]
 OTHER = {"id": "en", "en": "id"}
 
 
@@ -36,6 +41,8 @@ def tracer_copy(file: Path) -> Path:
     employer(made, "e1", ("barista",), (("Barista senior", 4, "1"),), committed=2)
     make_marts(made)
     estimate_all(made, Constants(replicates=50))
+    store_plan(made, make_plan(made, replace(read_plan(ROOT / "evidence/plan_2026.toml"), draws=200)))
+    store_selection(made, make_selection(made, read_selection(ROOT / "evidence/selection_2026.toml"), ""))
     made.execute(f"attach '{file}' as copy")
     for schema in ("clean", "marts", "meta"):
         made.execute(f"create schema copy.{schema}")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections import Counter
 from string import Formatter
 from typing import TYPE_CHECKING
 
+import openpyxl
 import pytest
 
 from frame import SECRET, frame
-from report_site import TITLE, public_pages, said, tracer_copy, tree
+from report_site import TITLE, execute, public_pages, said, tracer_copy, tree
 from tracer_etl.errors import StudyError, WarehouseError
 from tracer_etl.evidence.marts import make_marts
+from tracer_etl.evidence.storing import definitions
+from tracer_etl.exports.annex import write_annex
 from tracer_etl.report import report
 from tracer_etl.report.words import LANGUAGES, catalogue
 
@@ -19,9 +24,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+PAGES = {
+    "index",
+    "outcomes",
+    "skills",
+    "places",
+    "plan",
+    "demand",
+    "selection",
+    "response",
+    "quality",
+    "definitions",
+}
+CHROMIUM = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --no-first-run"
+
+
 @pytest.fixture(scope="module")
 def index(tmp_path_factory) -> Path:
-    """The site of a tracer study with estimates."""
+    """The site of a tracer study with estimates, plan and selection."""
     folder = tmp_path_factory.mktemp("report")
     return report(tracer_copy(folder / "tracer.duckdb"), folder / "out", TITLE)
 
@@ -150,3 +170,139 @@ def test_a_damaged_copy_is_one_clear_error(tmp_path):
     (tmp_path / "t.duckdb").write_bytes(b"no database" * 1000)
     with pytest.raises(WarehouseError, match=r"t\.duckdb"):
         report(tmp_path / "t.duckdb", tmp_path / "out", TITLE)
+
+
+# -- links, numbers and their definitions
+
+
+def test_every_page_of_the_tracer_study_is_there(index):
+    assert {page.stem for page in public_pages(index)} == PAGES
+
+
+def test_every_link_and_anchor_leads_somewhere(index):
+    ids = {page.name: set(tree(page).xpath("//@id")) for page in public_pages(index)}
+    for page in public_pages(index):
+        for link in tree(page).xpath("//a/@href"):
+            name, _, anchor = link.partition("#")
+            assert (page.parent / (name or page.name)).exists(), (page.name, link)
+            assert not anchor or anchor in ids[name or page.name], (page.name, link)
+
+
+def test_every_number_shows_how_many_people_stand_behind_it(index):
+    figures = [
+        figure for page in public_pages(index) for figure in tree(page).xpath("//span[@class='figure']")
+    ]
+    assert len(figures) > 100
+    assert all(figure.xpath("./a[contains(@href, 'definitions.html#')]") for figure in figures)
+    assert all("n = " in figure.text_content() for figure in figures)
+
+
+def test_a_hidden_number_says_why(index):
+    reasons = Counter(
+        " ".join(node.xpath("string(.//small/span[@lang='en'])").split())
+        for node in tree(index.parent / "outcomes.html").xpath("//span[@class='figure none']")
+    )
+    assert "fewer than 10" in reasons
+    assert "" not in reasons
+
+
+def test_definitions_are_words_in_both_languages():
+    formulas = {
+        text for row in definitions().itertuples() for text in (row.numerator, row.denominator, row.unit)
+    }
+    words = {"of", "or", "not", "the", "employed", "respondents", "work", "earnings", "all"}
+    wordy = {text for text in formulas if words & set(re.findall(r"[a-z_]+", text))}
+    assert len(wordy) > 50
+    assert {text for text in wordy if f"formulas.{text}" not in catalogue()} == set()
+
+
+def test_the_plan_says_its_doubt_and_what_is_a_pilot(index):
+    english = said(index.parent / "plan.html", "en")
+    assert re.search(r"\d+% among the first 4: (clear|likely|open|unlikely)", english)
+    assert "no evidence yet: pilot" in english
+    assert "no licensed LPK, TUK and LSP within reach" in english  # grafis
+    assert "200 draws, seed 2026" in english
+
+
+def test_counts_of_few_people_are_not_said(index):
+    english = said(index.parent / "demand.html", "en")
+    assert "12 ideas" in english
+    assert "fewer than 5" in english  # one employer
+
+
+def test_the_annex_holds_every_number_and_what_bps_asks_for(index, tmp_path):
+    copy = tmp_path / "tracer.duckdb"
+    shutil.copy(index.parents[1] / "tracer.duckdb", copy)
+    execute(
+        copy,
+        "create table meta.setting (name varchar, value varchar)",
+        "create table meta.column (form_id varchar, privacy varchar, table_name varchar, column_name varchar)",
+    )
+    assert write_annex(copy, tmp_path / "annex.xlsx", TITLE)
+    book = openpyxl.load_workbook(tmp_path / "annex.xlsx", read_only=True)
+    assert {"angka_numbers", "definisi_definitions", "rencana_plan", "MS-Keg", "MS-Var", "MS-Ind"} <= set(
+        book.sheetnames
+    )
+    numbers = list(book["angka_numbers"].iter_rows(values_only=True))
+    hidden = [row for row in numbers[1:] if row[16]]
+    assert hidden
+    assert all(row[6] is None for row in hidden)
+    indicators = [row[0] for row in book["MS-Ind"].iter_rows(values_only=True)]
+    assert {"A1", "T1", "F3"} <= set(indicators)
+    assert report(copy, tmp_path / "out", TITLE)
+    assert not write_annex(_without_estimates(copy), tmp_path / "annex.xlsx", TITLE)
+    assert not (tmp_path / "annex.xlsx").exists()
+
+
+def _without_estimates(copy: Path) -> Path:
+    execute(copy, "drop table marts.estimate")
+    return copy
+
+
+# -- in a browser
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_in_a_browser(index):
+    """Every page: wide and narrow, both languages, print; no error, no overflow, nothing axe calls serious."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("Debian's chromium is not installed")
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import sync_playwright
+
+    noticed, asked, found = [], [], []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM.split())
+        view = browser.new_page(viewport={"width": 1280, "height": 900})
+        view.on("console", lambda message: noticed.append(message.text))
+        view.on("pageerror", lambda error: noticed.append(str(error)))
+        view.on("request", lambda request: asked.append(request.url))
+        for page in public_pages(index):
+            for width, language in ((1280, "id"), (412, "en")):
+                view.set_viewport_size({"width": width, "height": 900})
+                view.goto(f"{page.as_uri()}?lang={language}")
+                assert view.evaluate("document.documentElement.lang") == language
+                assert view.evaluate("document.documentElement.scrollWidth <= innerWidth"), (page.name, width)
+                if width > 1000:  # axe takes a second a page: once is enough
+                    continue
+                axe = Axe().run(view, options={"preload": False}).response["violations"]
+                found += [
+                    (page.name, width, one["id"], [node["html"][:200] for node in one["nodes"]][:3])
+                    for one in axe
+                    if one["impact"] in ("serious", "critical")
+                ]
+            printed = view.pdf(prefer_css_page_size=True)
+            assert printed.startswith(b"%PDF")
+        view.set_viewport_size({"width": 1280, "height": 900})
+        view.goto(index.as_uri() + "?lang=id")
+        view.click("label[for=lang-en]")
+        assert "working" in view.inner_text("h1")
+        view.click("nav li:nth-child(2) a")
+        view.wait_for_url("**/outcomes.html?lang=en")
+        assert view.inner_text("h1") == "What happened after the training"
+        browser.close()
+    assert noticed == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert found == []
