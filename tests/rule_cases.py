@@ -45,10 +45,6 @@ _IDLE = {"act_work": "0", "act_business": "0", "act_family": "0", "act_absent": 
 CASES: dict[tuple[str, str, str], tuple[Answers, Answers]] = {
     (A, "S03", "_instance_id"): ({"_instance_id": _BAD_ID}, {"_instance_id": _GOOD_ID}),
     (A, "R01", "consent"): ({"consent": "0", "act_work": "1"}, {"consent": "1", "act_work": "1"}),
-    (A, "R02", "alumni_id"): (
-        {"alumni_id": "A0"},
-        {"alumni_id": "A0", "reg_program": "mua", "reg_batch": "mua-2025-1"},
-    ),
     (A, "R03", "start"): (_when("2019-01-01 09:00:00", "2019-01-01 09:40:00"), _SEASON),
     (A, "R05", "birth_year"): (
         {"birth_year": 2009, "reg_train_start": "2023-07-01"},
@@ -142,10 +138,6 @@ CASES: dict[tuple[str, str, str], tuple[Answers, Answers]] = {
     (A, "C24", "tg_self"): (
         {"tg_self": "t1", "reg_target_group": "t3"},
         {"tg_self": "t3", "reg_target_group": "t3"},
-    ),
-    (A, "X06", "sex"): (
-        {"verify_name": "1", "sex": "1", "reg_sex": "2", "birth_year": 1999, "reg_birth_year": "1990"},
-        {"verify_name": "1", "sex": "1", "reg_sex": "1", "birth_year": 1999, "reg_birth_year": "1999"},
     ),
     (A, "X07", "match_score"): (
         {"verify_name": "2", "match_score": 3},

@@ -17,6 +17,8 @@ from tracer_etl.corrections.standing import Standing, note_unlanded, remarks, st
 from tracer_etl.errors import StudyError
 from tracer_etl.landing import Landed as Pulled
 from tracer_etl.landing import Landing
+from tracer_etl.oversight.edits import checks_of_edits
+from tracer_etl.oversight.identifiers import checks_of_withdrawn
 from tracer_etl.oversight.judging import judge, judged_before, overseen, stop_if_failed
 from tracer_etl.oversight.registry import builtin
 from tracer_etl.oversight.rules import Stage, read_rules, rule_files
@@ -31,6 +33,7 @@ from tracer_etl.warehouse import open_warehouse
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tracer_etl.oversight.registry import Check
     from tracer_etl.quarantine.decisions import Decision
     from tracer_etl.records import Progress, Source, Verdict
     from tracer_etl.servers import Options
@@ -195,8 +198,15 @@ def _oversee(
         return {}
     if stage == "load" and overseen(warehouse.connection) == state:
         return {}
-    known = {**builtin(), **checks_of_files(study.landing)}
-    return judge(warehouse, rules, known, stage, decided, state)
+    return judge(warehouse, rules, _known_checks(study), stage, decided, state)
+
+
+def _known_checks(study: Study) -> dict[str, Check]:
+    """Gather the checks in Python: the core's own, those that read the landing, and those of the evidence."""
+    from tracer_etl.evidence.selection_checks import CHECKS
+
+    landed = {**checks_of_files(study.landing), **checks_of_edits(study.landing)}
+    return {**builtin(), **landed, **checks_of_withdrawn(frozenset()), **CHECKS}
 
 
 def _sources_of_oversight(study: Study) -> list[Path]:

@@ -231,7 +231,8 @@ def _wrong(rule: StudyRule, what: str, remedy: str) -> StudyError:
 def _once(rules: Sequence[StudyRule]) -> None:
     seen: dict[tuple[str, ...], StudyRule] = {}
     for rule in rules:
-        same = seen.setdefault((rule.rule_id, rule.stage, rule.scope, rule.form_id, rule.severity), rule)
+        own = (rule.rule_id, rule.stage, rule.scope, rule.form_id, rule.severity, rule.column)
+        same = seen.setdefault(own, rule)
         if same is not rule:
             what = f"is also {same.where}"
-            raise _wrong(rule, what, "give one of them another id, form, scope or severity")
+            raise _wrong(rule, what, "give one of them another id, form, scope, severity or column")
