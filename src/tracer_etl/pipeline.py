@@ -224,14 +224,23 @@ def marts(study: Study) -> tuple[str, ...]:
     from tracer_etl.evidence.computed import compute
     from tracer_etl.evidence.marts import make_marts
 
+    with open_warehouse(study) as warehouse, warehouse.alone("marts") as connection:
+        made = make_marts(connection)
+        if study.evidence:
+            made = (*made, *compute(connection, study))
+    judge_marts(study)
+    return made
+
+
+def judge_marts(study: Study) -> None:
+    """Judge the checks of the marts as they are now.
+
+    Raises:
+        ChecksFailed: one found something; the marts may not be published.
+    """
     with open_warehouse(study) as warehouse:
-        with warehouse.alone("marts") as connection:
-            made = make_marts(connection)
-            if study.evidence:
-                made = (*made, *compute(connection, study))
         _oversee(study, warehouse, "marts")
         stop_if_failed(warehouse.connection, "marts", study.name)
-    return made
 
 
 def publish(study: Study) -> Path:

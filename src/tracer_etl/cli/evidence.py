@@ -117,6 +117,7 @@ def select(config: Path | None, sheet: Path | None, as_json: bool) -> None:
     with open_warehouse(study) as warehouse, warehouse.alone("marts") as connection:
         made = make_selection(connection, wish, os.environ.get(KEY, ""))
         store_selection(connection, made)
+    pipeline.judge_marts(study)
     pipeline.publish(study)
     pipeline.report(study)
     if sheet is not None:
