@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 CHAPTERS = ("A", "S", "T", "E", "D", "M", "K", "C", "Q", "N", "F", "H", "X")
 """First letters of the indicators' ids, in the order of the specification: a chapter each."""
 
+MORE = ("N2", "N3", "N4", "score", "ptop", "icc")
+"""What other pages show that is no indicator of `marts.estimate`."""
+
 _INDICATOR = "select * from marts.indicator"
 
 
@@ -31,8 +34,15 @@ def _render(facts: Facts, desk: Desk) -> Markup:
     return desk.lay(
         "definitions.html.j2",
         chapters=chapters,
+        more=[(code, *_told(say(f"definitions.more_{code}"))) for code in MORE],
         kinds=[(kind, say(f"definitions.kind_{kind}")) for kind in kinds],
     )
+
+
+def _told(text: Both) -> tuple[Both, Both]:
+    """Part a name from its meaning."""
+    names, meanings = zip(*(side.split("|", 1) for side in text.values()), strict=True)
+    return Both(zip(text, names, strict=True)), Both(zip(text, meanings, strict=True))
 
 
 def _term(facts: Facts, row: Row) -> dict[str, Any]:
