@@ -111,6 +111,9 @@ def test_selection_on_the_rehearsal(rehearsed, tmp_path, monkeypatch):
     assert not any("no NIK typed" in remark for remark in found["remarks"])
     again = called(rehearsed, "select", "--config", file, "--json")
     assert json.loads(again.stdout) == found
+    judged = CliRunner().invoke(cli, ["--study", str(rehearsed), "oversight", "--all", "--json"]).stdout
+    outcomes = {one["rule"]: one["outcome"] for one in json.loads(judged)}
+    assert (outcomes["X16"], outcomes["X17"]) == ("passed", "passed")
     with sheet.open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     assert len(rows) == len(found["selection_result"])
