@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
+import logic_coverage
 from tracer_etl import __version__, errors
 from tracer_etl.cli import EXIT_CODES, cli
 from tracer_etl.evidence.storing import definitions
@@ -100,6 +101,7 @@ ARCHITECTURE = ROOT / "docs/explanation/architecture.md"
 WRITTEN = {
     "docs/reference/cli.md": cli_page,
     "docs/reference/exit-codes.md": exit_codes_page,
+    "docs/reference/form-logic.md": lambda: logic_coverage.page(GENERATED),
     "docs/reference/indicators.md": indicators_page,
     "docs/reference/lint.md": lint_page,
 }

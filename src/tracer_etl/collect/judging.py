@@ -61,10 +61,7 @@ def filtered_itemsets(form: JavaObject) -> dict[Steps, JavaObject]:
 
 
 def judge_nodes(form: JavaObject, itemsets: Mapping[Steps, JavaObject]) -> tuple[Node, ...]:
-    """Ask for every question whose repeat instance would be sent.
-
-    It must be the last question to the engine: listing choices drops answers that are not among them.
-    """
+    """Ask for every question whose repeat instance would be sent."""
     return tuple(_Nodes(form, itemsets).below(form.getInstance().getRoot(), "", (), ()))
 
 
@@ -100,6 +97,8 @@ class _Nodes:
         if relevant and path in self.itemsets:
             choices = self.itemsets[path].getChoices(self.form, element.getRef())
             offered = frozenset(str(choice.getValue()) for choice in choices)
+            # Listing the choices dropped an answer that is not among them; the next question wants it back.
+            element.setValue(value)
         return Node(row, path, relevant, bool(element.isRequired()), kept, offered)
 
 

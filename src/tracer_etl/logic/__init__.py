@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from tracer_etl.logic.lists import create_lists
 from tracer_etl.logic.parser import parse
-from tracer_etl.logic.recomputed import agrees
+from tracer_etl.logic.recomputed import agrees, recalculable
 from tracer_etl.logic.scope import Scope, list_columns, list_table, row_source
 from tracer_etl.logic.sql import Compiler
 from tracer_etl.logic.statements import Statement, statements
@@ -38,6 +38,7 @@ __all__ = [
     "list_columns",
     "list_table",
     "offered",
+    "recalculable",
     "repeat_count",
     "row_source",
     "statements",

@@ -157,7 +157,60 @@ def _round(compiler: Compiler, arguments: Arguments) -> Value:
     return Value("number", f"(floor({number} * {scale} + 0.5) / {scale})")
 
 
+def _checklist(compiler: Compiler, arguments: Arguments) -> Value:
+    """Tell whether so many of the conditions hold; a bound below 0 is none."""
+    least, most, *answers = compiler.values(arguments, 2, len(arguments))
+    held = " + ".join(["0", *(f"CAST({as_boolean(answer)} AS INTEGER)" for answer in answers)])
+    return _between(least, most, held)
+
+
+def _weighted_checklist(compiler: Compiler, arguments: Arguments) -> Value:
+    """Tell whether the weights of the conditions that hold add up to so much."""
+    least, most, *rest = compiler.values(arguments, 2, len(arguments))
+    pairs = zip(rest[::2], rest[1::2], strict=True)
+    held = [f"CASE WHEN {as_boolean(answer)} THEN {as_number(weight)} ELSE 0 END" for answer, weight in pairs]
+    return _between(least, most, " + ".join(["0", *held]))
+
+
+def _between(least: Value, most: Value, held: str) -> Value:
+    low, high = (as_number(bound) for bound in (least, most))
+    return boolean_value(f"({low} < 0 OR {held} >= {low}) AND ({high} < 0 OR {held} <= {high})")
+
+
+def _digest(compiler: Compiler, arguments: Arguments) -> Value:
+    """Give a digest of a text in base64 or, if asked for, hexadecimal."""
+    value, *rest = compiler.values(arguments, 2, 3)
+    named, encoding = rest[0].constant, rest[1].constant if len(rest) > 1 else "base64"
+    function = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256"}.get(named or "")
+    if function is None or encoding not in ("hex", "base64"):
+        raise CannotCompile("this digest or its encoding is not compiled")
+    hexed = f"{function}({as_text(value)})"
+    return _text(hexed if encoding == "hex" else f"to_base64(unhex({hexed}))")
+
+
+def _inside(low: str, high: str, function: str) -> Callable[[str], str]:
+    """Guard a function against arguments it has no value for, where DuckDB would stop."""
+    return lambda x: f"CASE WHEN {x} >= {low} AND {x} <= {high} THEN {function}({x}) END"
+
+
 FUNCTIONS: dict[str, Function] = {
+    "checklist": _checklist,
+    "weighted-checklist": _weighted_checklist,
+    "digest": _digest,
+    "sin": _numbers(_inside("-1e300", "1e300", "sin"), 1),
+    "cos": _numbers(_inside("-1e300", "1e300", "cos"), 1),
+    "tan": _numbers(_inside("-1e300", "1e300", "tan"), 1),
+    "asin": _numbers(_inside("-1", "1", "asin"), 1),
+    "acos": _numbers(_inside("-1", "1", "acos"), 1),
+    "atan": _numbers(lambda x: f"atan({x})", 1),
+    "exp": _numbers(_inside("-700", "700", "exp"), 1),
+    "log": _numbers(
+        lambda x: f"CASE WHEN {x} > 0 THEN ln({x}) WHEN {x} = 0 THEN CAST('-inf' AS DOUBLE) END", 1
+    ),
+    "pi": _numbers(lambda: "pi()", 0),
+    "is-selected": _texts(
+        lambda t, v: f"contains(' ' || trim({t}) || ' ', ' ' || trim({v}) || ' ')", boolean_value, 2
+    ),
     "not": _not,
     "true": _constant("true"),
     "false": _constant("false"),

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class CannotCompile(Exception):
@@ -62,3 +66,22 @@ class Path:
 
 
 Node = Literal | Call | Negate | Binary | Path
+
+
+def parts(node: Node) -> Iterator[Node]:
+    """Give a node and all nodes in it, predicates included."""
+    yield node
+    match node:
+        case Negate(operand):
+            inner: tuple[Node, ...] = (operand,)
+        case Binary(_, left, right):
+            inner = (left, right)
+        case Call(_, arguments):
+            inner = arguments
+        case Path(start, steps):
+            tests = tuple(test for step in steps for test in step.predicates)
+            inner = (start, *tests) if isinstance(start, Call) else tests
+        case Literal():
+            inner = ()
+    for one in inner:
+        yield from parts(one)

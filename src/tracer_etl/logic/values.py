@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tracer_etl.logic.syntax import CannotCompile
 from tracer_etl.names import literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Kind = Literal["text", "number", "boolean", "date", "datetime", "time"]
 
@@ -63,9 +66,36 @@ def as_text(value: Value) -> str:
             return f"coalesce(CAST({value.sql} AS VARCHAR), '')"
 
 
+def let(sql: str, body: Callable[[str], str]) -> str:
+    """Name an SQL expression inside another, so that it is written and computed once."""
+    return f"list_transform([{sql}], lambda v: {body('v')})[1]"
+
+
 def _digits(sql: str) -> str:
-    whole = f"{sql} = trunc({sql}) AND abs({sql}) < 1e15"
-    return f"CASE WHEN {whole} THEN CAST(CAST({sql} AS BIGINT) AS VARCHAR) ELSE CAST({sql} AS VARCHAR) END"
+    """Write a number as JavaRosa does: whole ones up to 2^31 as such, all else as Java's Double.toString()."""
+    whole = "abs(v - trunc(v)) < 1e-12 AND abs(v) <= 2147483647"
+    return let(
+        sql,
+        lambda v: (
+            f"CASE WHEN {v} IS NULL THEN NULL WHEN isinf({v}) THEN CASE WHEN {v} < 0 THEN '-Infinity' ELSE 'Infinity' END "
+            f"WHEN {whole} THEN CAST(CAST({v} AS BIGINT) AS VARCHAR) "
+            f"WHEN abs({v}) >= 1e-3 AND abs({v}) < 1e7 THEN CAST({v} AS VARCHAR) "
+            f"ELSE CASE WHEN {v} < 0 THEN '-' ELSE '' END || {_scientific(f'CAST(abs({v}) AS VARCHAR)')} END"
+        ),
+    )
+
+
+def _scientific(text: str) -> str:
+    """Write the digits DuckDB gives as d.dddE<exponent>."""
+    mantissa = f"split_part({text}, 'e', 1)"
+    digits = f"rtrim(ltrim(replace({mantissa}, '.', ''), '0'), '0')"
+    leading = f"length({text}) - length(ltrim(replace({text}, '.', ''), '0')) - 1"
+    exponent = (
+        f"CASE WHEN contains({text}, 'e') THEN CAST(split_part({text}, 'e', 2) AS INTEGER) "
+        f"WHEN starts_with({text}, '0.') THEN -({leading}) ELSE length(split_part({text}, '.', 1)) - 1 END"
+    )
+    rest = f"CASE WHEN length({digits}) > 1 THEN substr({digits}, 2) ELSE '0' END"
+    return f"substr({digits}, 1, 1) || '.' || {rest} || 'E' || {exponent}"
 
 
 def as_number(value: Value) -> str:
@@ -85,9 +115,14 @@ def as_number(value: Value) -> str:
 
 def _parsed(value: Value) -> str:
     if value.constant is not None:
-        known = re.fullmatch(_NUMBER, value.constant, re.ASCII)
-        return number_constant(float(value.constant)).sql if known else "CAST(NULL AS DOUBLE)"
-    return f"(CASE WHEN regexp_full_match({value.sql}, '{_NUMBER}') THEN TRY_CAST({value.sql} AS DOUBLE) END)"
+        text = value.constant.replace(",", ".")
+        known = re.fullmatch(_NUMBER, text, re.ASCII)
+        return number_constant(float(text)).sql if known else "CAST(NULL AS DOUBLE)"
+    # JavaRosa takes a comma for a point.
+    return let(
+        f"replace({value.sql}, ',', '.')",
+        lambda v: f"CASE WHEN regexp_full_match({v}, '{_NUMBER}') THEN TRY_CAST({v} AS DOUBLE) END",
+    )
 
 
 def as_boolean(value: Value) -> str:
