@@ -357,6 +357,26 @@ def test_an_expectation_that_raises_is_not_evaluated(tmp_path: Path) -> None:
     assert verdict.not_evaluated[0].startswith("visit R1: ")
 
 
+def test_every_rule_is_counted_also_one_nobody_could_judge(tmp_path: Path) -> None:
+    text = (
+        rule(BETWEEN, "{column: who, min_value: 3}", "critical")
+        + rule(BETWEEN, "{column: age, max_value: 30}", "info").replace("id: R1", "id: R2")[14:]
+    )
+    rows = [answers("a", who="Siti", age=31), answers("b", age=None), answers("c", work="7")]
+    folder, _ = judged(tmp_path, text, rows)
+    counted = duckdb.sql(
+        f"SELECT rule, column_name, evaluated, violations, note FROM '{folder}/checked.parquet' WHERE table_name = 'visit'"
+    ).fetchall()
+    told = {(name, column): tuple(rest) for name, column, *rest in counted}
+    assert told["R2", "age"] == (2, 1, "")
+    assert told["form:required", "form:required"] == (3, 1, "")
+    assert told["form:choice", "form:choice"] == (3, 1, "")
+    assert told["form:type", ""] == (3, 0, "")
+    evaluated, violations, note = told["R1", "who"]
+    assert (evaluated, violations) == (None, 0)
+    assert "Siti" not in note  # an exception may repeat an answer; this is published
+
+
 def test_uniqueness_is_judged_over_the_whole_table(tmp_path: Path) -> None:
     text = rule("expect_column_values_to_be_unique", "{column: who}")
     folder, _ = judged(tmp_path, text, [answers(f"{n}", who="Siti" if n % 3 else f"{n}") for n in range(5)])

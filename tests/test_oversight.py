@@ -128,7 +128,7 @@ def reasons(folder: Path) -> set[tuple[str, str, str, str]]:
 
 def outcomes(folder: Path) -> dict[str, tuple[str, int, str, str, str]]:
     rows = content(folder)["meta.check_result"]
-    return {row[1]: (row[6], row[8], row[9], row[10], row[11]) for row in rows}
+    return {row[1]: (row[6], row[8], row[9], row[10], row[11]) for row in rows if row[2] != "check"}
 
 
 def decide(folder: Path, decision: str, rule: str, submission: str) -> None:

@@ -25,10 +25,14 @@ _WHOLE = ("_to_be_unique", "_to_be_increasing", "_to_be_decreasing")
 
 
 @dataclass(frozen=True, slots=True)
-class Violated:
-    """One rule and the rows that break it, by key, with the judged value; an error when nobody judged it."""
+class Judged:
+    """One rule, how many rows it had something to say of, and those that break it: by key, with the judged value.
+
+    An error when nobody judged it.
+    """
 
     rule: Rule
+    evaluated: int = 0
     rows: tuple[tuple[str, Any], ...] = ()
     error: str = ""
 
@@ -87,8 +91,8 @@ class Suite:
                 raise StudyError(what, where=where, remedy="use an expectation about the values of rows")
         return suite
 
-    def violations(self, frame: pd.DataFrame) -> Iterator[Violated]:
-        """Give the rules a batch breaks, or that could not be judged on it."""
+    def judged(self, frame: pd.DataFrame) -> Iterator[Judged]:
+        """Judge a batch by every rule."""
         result_format = {
             "result_format": "COMPLETE",
             "unexpected_index_column_names": [self.row_key],
@@ -99,16 +103,17 @@ class Suite:
         for result in sorted(results, key=_number):
             rule = self.rules[_number(result)]
             if error := _raised(result.exception_info):
-                yield Violated(rule, error=error)
-            elif not result.success:
-                yield self._rows(rule, result.result)
+                yield Judged(rule, error=error)
+            else:
+                yield self._judged(rule, result.result, broken=not result.success)
 
-    def _rows(self, rule: Rule, result: dict[str, Any]) -> Violated:
-        indices = result.get("unexpected_index_list")
-        if not indices:
-            return Violated(rule, error="Great Expectations failed it without naming a row")
-        name = rule.columns()[0]
-        return Violated(rule, tuple((str(index[self.row_key]), index.get(name)) for index in indices))
+    def _judged(self, rule: Rule, result: dict[str, Any], *, broken: bool) -> Judged:
+        indices = result.get("unexpected_index_list") or () if broken else ()
+        if broken and not indices:
+            return Judged(rule, error="Great Expectations failed it without naming a row")
+        name, evaluated = rule.columns()[0], result["element_count"] - (result.get("missing_count") or 0)
+        rows = tuple((str(index[self.row_key]), index.get(name)) for index in indices)
+        return Judged(rule, evaluated, rows)
 
 
 def _number(result: Any) -> int:  # noqa: ANN401 - an ExpectationValidationResult

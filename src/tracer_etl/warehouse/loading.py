@@ -199,7 +199,8 @@ class Loader(ABC):
         self.connection.execute("DELETE FROM meta.setting WHERE name = ?", [f"overseen {form_id}"])
 
     def _record(self, batch: Batch) -> None:
-        """Note what was loaded; what another loader has noted meanwhile stays as it is."""
+        """Note what was loaded and what came of its checks; what another loader has noted meanwhile stays as it is."""
+        self._record_checks(batch)
         for segment in batch.segments or ("",):
             self.connection.execute(
                 "INSERT INTO meta.load (form_id, segment, recipe, position) "
@@ -207,6 +208,14 @@ class Loader(ABC):
                 "coalesce(max(position), 0) + 1 FROM meta.load HAVING count(*) FILTER "
                 f"(WHERE form_id = {literal(batch.schema.form_id)} AND segment = {literal(segment)}) = 0"
             )
+
+    def _record_checks(self, batch: Batch) -> None:
+        """Keep what came of every rule of the batch: counts, and no value of any submission."""
+        file, form = batch.folder / "checked.parquet", literal(batch.schema.form_id)
+        name = literal(next(iter(batch.segments), ""))
+        self.connection.execute(f"DELETE FROM meta.row_check WHERE form_id = {form} AND batch = {name}")
+        if file.exists():
+            self._fill("meta.row_check", f"SELECT {form}, {name}, * FROM {literal(str(file))}")
 
     # -- beside the forms
 
@@ -269,7 +278,25 @@ class Loader(ABC):
             for table, select in _SUMMARIES.items():
                 self.connection.execute(f"DELETE FROM {table}")
                 self.connection.execute(f"INSERT INTO {table} {select}")
+            self.connection.execute("DELETE FROM meta.check_result WHERE stage = 'check'")
+            self.connection.execute(f"INSERT INTO meta.check_result {_ROW_CHECKS}")
 
+
+_ROW_CHECKS = (
+    "SELECT row_number() OVER (ORDER BY c.form_id, c.rule, c.judged DESC), c.rule, 'check', 'row', c.form_id, "
+    "CASE c.rank WHEN 1 THEN 'critical' WHEN 2 THEN 'warning' ELSE 'info' END, "
+    "CASE WHEN coalesce(c.evaluated, 0) = 0 THEN 'not_evaluated' WHEN f.found > 0 THEN 'found' ELSE 'passed' END, "
+    "c.evaluated, CASE WHEN c.judged THEN coalesce(f.found, 0) ELSE 0 END, '', '', "
+    "CASE WHEN NOT c.judged THEN concat_ws(' ', c.parts, 'not evaluated, e.g.', c.missed) "
+    "WHEN c.evaluated = 0 THEN 'no row to judge' ELSE '' END, c.why_id, c.why_en FROM ("
+    "SELECT form_id, rule, evaluated IS NOT NULL AS judged, CAST(sum(evaluated) AS BIGINT) AS evaluated, "
+    "min(CASE severity WHEN 'critical' THEN 1 WHEN 'warning' THEN 2 ELSE 3 END) AS rank, min(why_id) AS why_id, "
+    "min(why_en) AS why_en, count(DISTINCT table_name || ' ' || column_name || note) AS parts, "
+    "min(column_name || ': ' || note) AS missed FROM meta.row_check GROUP BY form_id, rule, evaluated IS NOT NULL) AS c "
+    "LEFT JOIN (SELECT form_id, rule, count(*) AS found FROM quarantine.reason WHERE origin = 'check' "
+    "GROUP BY form_id, rule) AS f ON f.form_id = c.form_id AND f.rule = c.rule"
+)
+"""One row per form and rule: rows judged in all batches, what breaks it now; one more where parts were not evaluated."""
 
 _SUMMARIES = {
     "meta.released": (
@@ -323,6 +350,7 @@ def _in_state(area: str) -> str:
 _PER_SUBMISSION = (
     "meta.submission",
     "meta.load",
+    "meta.row_check",
     "pii._attachment",
     "pii._correction",
     "quarantine.reason",

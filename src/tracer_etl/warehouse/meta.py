@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tracer_etl.warehouse.codelists import Row
     from tracer_etl.warehouse.contract import Connection
 
-LAYOUT = 5
+LAYOUT = 6
 """Counts changes of META_TABLES. A file of another layout is made anew: landing brings all of it again."""
 
 ROWS = 1000
@@ -90,6 +90,11 @@ META_TABLES = (
         "CREATE TABLE IF NOT EXISTS quarantine.reason (form_id VARCHAR, _submission_id VARCHAR, table_name VARCHAR, "
         "_row_id VARCHAR, rule VARCHAR, severity VARCHAR, column_name VARCHAR, why_id VARCHAR, why_en VARCHAR, "
         "origin VARCHAR, detail VARCHAR, state VARCHAR)"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS meta.row_check (form_id VARCHAR, batch VARCHAR, table_name VARCHAR, rule VARCHAR, "
+        "severity VARCHAR, column_name VARCHAR, evaluated BIGINT, violations BIGINT, note VARCHAR, why_id VARCHAR, "
+        "why_en VARCHAR)"
     ),
     (
         "CREATE TABLE IF NOT EXISTS meta.check_result (position BIGINT, rule VARCHAR, stage VARCHAR, scope VARCHAR, "
