@@ -1,4 +1,4 @@
-"""Schema -> the rules the form itself states: choices, required, relevant, constraint.
+"""Schema -> the rules the form itself states: choices, required, relevant, constraint, calculations.
 
 Every submission is held to the version it was filled with. One helper column per kind of rule lists the
 questions that break it in a row, so that Great Expectations judges a handful of columns instead of one per
@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracer_etl.checks.rules import Rule, Rules
-from tracer_etl.logic import NotEvaluated, Scope, condition, list_table, row_source
+from tracer_etl.logic import (
+    NotEvaluated,
+    Scope,
+    agrees,
+    condition,
+    list_table,
+    offered,
+    recalculable,
+    repeat_count,
+    row_source,
+    text,
+)
 from tracer_etl.names import literal, quote
 from tracer_etl.schema import GEOPOINT_PARTS, TOKENS
 
@@ -20,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tracer_etl.checks.rules import Why
-    from tracer_etl.questions import Bind, Form, NodePath, Question
+    from tracer_etl.questions import Bind, Form, Group, NodePath, Question
+    from tracer_etl.records import Severity
     from tracer_etl.schema import Column, Schema, Table
 
 _WHY: dict[str, Why] = {
@@ -34,7 +46,24 @@ _WHY: dict[str, Why] = {
         "A question that should not have been asked is answered.",
     ),
     "form:constraint": ("Jawaban melanggar batasan formulir.", "The answer breaks the form's constraint."),
+    "form:choice_filter": (
+        "Pilihan ini tidak ditawarkan oleh saringan pilihan formulir untuk jawaban lain yang diberikan.",
+        "The form's choice filter does not offer this choice beside the other answers.",
+    ),
+    "form:repeat_count": (
+        "Jumlah pengulangan berbeda dari yang diminta formulir.",
+        "The number of repeat instances is not the one the form asks for.",
+    ),
+    "form:calculate": (
+        "Nilai hitungan berbeda dari hitungan ulang rumus formulir.",
+        "A calculated value is not what the form's formula gives now.",
+    ),
 }
+_SEVERITY: dict[str, Severity] = {"form:calculate": "info", "form:repeat_count": "info"}
+"""All others are warnings. A stale formula says that something was changed, not that it is wrong, and Collect
+itself keeps the instances of a count that became smaller."""
+LOOKUPS = 20
+"""DuckDB plans so many look-ups in no time, and a hundred in minutes."""
 Broken = tuple[str, str, tuple[str, ...]]
 """A rule's id, SQL that is true where it is broken, and the terms that SQL names."""
 _FEW = 300
@@ -61,7 +90,7 @@ def compiled_rules(schema: Schema, table: Table, sound: Callable[[list[str]], bo
     compiler = _Compiler(schema, table)
     promises = [promise for form in schema.forms for promise in compiler.promises(form)]
     terms = {name: sql for sql, name in compiler.terms.items()}
-    refused = set() if sound(list(terms.values())) else {n for n, sql in terms.items() if not sound([sql])}
+    refused = _refused(terms, sound)
     kept = [promise for promise in promises if not refused & set(promise.terms)]
     missed = [
         f"{table.name} {promise.column} {promise.rule_id}: DuckDB refuses the expression"
@@ -74,10 +103,19 @@ def compiled_rules(schema: Schema, table: Table, sound: Callable[[list[str]], bo
     return Rules(rules, derived, (*compiler.missed, *missed), sound_terms)
 
 
+def _refused(terms: Mapping[str, str], sound: Callable[[list[str]], bool]) -> set[str]:
+    plain = [name for name, sql in terms.items() if "SELECT" not in sql]
+    looking = [name for name in terms if name not in set(plain)]
+    parts = [plain, *(looking[start : start + LOOKUPS] for start in range(0, len(looking), LOOKUPS))]
+    doubtful = [part for part in parts if part and not sound([terms[name] for name in part])]
+    return {name for part in doubtful for name in part if not sound([terms[name]])}
+
+
 def _rule(rule_id: str, promises: list[Promise]) -> Rule:
     questions = {promise.column: promise.why for promise in promises if promise.rule_id == rule_id}
     kind, kwargs = "expect_column_values_to_be_null", {"column": rule_id}
-    return Rule(rule_id, kind, kwargs, "warning", rule_id, _WHY[rule_id], questions)
+    severity = _SEVERITY.get(rule_id, "warning")
+    return Rule(rule_id, kind, kwargs, severity, rule_id, _WHY[rule_id], questions)
 
 
 def _listed(promises: list[Promise]) -> str:
@@ -111,12 +149,16 @@ class _Compiler:
         return f"CASE {cases} END" if cases else ""
 
     def promises(self, form: Form) -> Iterator[Promise]:
+        for group in form.groups:
+            if group.count and form.repeat_of(group.path[:-1]) == self.table.path:
+                yield from self._count(form, group)
         for column in self.table.columns:
             question = next(filter(None, map(form.question, column.paths)), None)
             if question is None or column.part not in ("", GEOPOINT_PARTS[0]):
                 continue
             for rule_id, broken, terms in (
                 *self._choice(form, column, question),
+                *self._filter(form, column, question),
                 *self._logic(form, column, question),
             ):
                 why = _told(question) if rule_id == "form:constraint" else _WHY[rule_id]
@@ -154,12 +196,78 @@ class _Compiler:
             )
         yield "form:choice", f"{cell} IS NOT NULL AND NOT {known}", ()
 
+    def _filter(self, form: Form, column: Column, question: Question) -> Iterator[Broken]:
+        """Only choices of the list are held to its filter; others are form:choice."""
+        if not question.choice_filter or not any(self._choice(form, column, question)):
+            return
+        scope = Scope(self.schema, form, question.path, self.aliases)
+        left = offered(question.choice_filter, scope, question.list_name)
+        if isinstance(left, NotEvaluated):
+            self._miss(question.path, "form:choice_filter", f"{left.reason} [{left.expression}]")
+            return
+        cell, listed = self._cell(column), quote(list_table(form, question.list_name))
+        chosen = (
+            f"name = {cell}"
+            if question.kind == "select_one"
+            else f"list_contains(string_split_regex(trim({cell}), '\\s+'), name)"
+        )
+        known, free = (
+            f"SELECT count(*) FROM {listed} WHERE {chosen}",
+            f"SELECT count(*) FROM ({left}) WHERE {chosen}",
+        )
+        term = self._term(f"({known}) > ({free})")
+        yield "form:choice_filter", f"{quote(column.name)} IS NOT NULL AND {term}", (term,)
+
+    def _cell(self, column: Column) -> str:
+        return f"{self.aliases[self.table.name]}.{quote(column.name)}"
+
     # -- logic
+
+    def _count(self, form: Form, group: Group) -> Iterator[Promise]:
+        """Count the instances; fewer may be empty ones, which are no rows, if all in them depends on answers."""
+        wanted = repeat_count(group.count, Scope(self.schema, form, group.path, self.aliases))
+        if isinstance(wanted, NotEvaluated):
+            self._miss(group.path, "form:repeat_count", f"{wanted.reason} [{wanted.expression}]")
+            return
+        relevant = self._relevance(form, group.path)
+        if relevant is None:
+            return
+        child = next(table for table in self.schema.tables if table.path == group.path)
+        key = f"{self.aliases[self.table.name]}.{self.table.row_key}"
+        made = f"(SELECT count(*) FROM {quote(child.name)} c WHERE c._parent_row_id = {key})"
+        always = any(q.path[:-1] == group.path and not q.bind.relevant for q in form.questions)
+        term = self._term(f"{made} {'<>' if always else '>'} {wanted}")
+        shown = self._counted(group)
+        broken = " AND ".join([term, *relevant])
+        yield Promise(
+            "form:repeat_count", form.version, shown, broken, (term, *relevant), _WHY["form:repeat_count"]
+        )
+
+    def _counted(self, group: Group) -> str:
+        """Name the question that holds the count, else the repeat."""
+        path = tuple(group.count.strip("/ ").split("/")[1:])
+        column = self.table.column_at(path)
+        return column.name if column else group.path[-1]
+
+    def _calculated(self, form: Form, column: Column, question: Question) -> Iterator[Broken]:
+        bind = question.bind
+        if not bind.calculate or not recalculable(bind.calculate, form):
+            return
+        again = text(bind.calculate, Scope(self.schema, form, question.path, self.aliases))
+        if isinstance(again, NotEvaluated):
+            self._miss(question.path, "form:calculate", f"{again.reason} [{again.expression}]")
+            return
+        relevant = self._relevant(form, question)
+        same = agrees(term := self._term(again), column, quote(column.name))
+        if relevant is not None and same:
+            broken = " AND ".join([f"NOT {same}", *relevant])
+            yield "form:calculate", broken, (term, *relevant)
 
     def _logic(self, form: Form, column: Column, question: Question) -> Iterator[Broken]:
         bind, cell = question.bind, quote(column.name)
         # What the form computes itself is neither asked nor refused by a client.
         if question.kind in ("calculate", "meta") or (bind.calculate and not question.labels):
+            yield from self._calculated(form, column, question)
             return
         relevant = self._relevant(form, question)
         if relevant is not None and bind.required:
@@ -176,13 +284,19 @@ class _Compiler:
 
     def _relevant(self, form: Form, question: Question) -> list[str] | None:
         """Give all conditions under which a node is relevant: its own and those of the groups around it."""
-        path = question.path
+        own = question.bind.relevant
+        around = self._relevance(form, question.path)
+        mine = self._compile(form, own, question.path, "form:relevant") if own else ""
+        return None if around is None or mine is None else [*around, *([mine] if mine else [])]
+
+    def _relevance(self, form: Form, path: NodePath) -> list[str] | None:
+        """Give the conditions of the groups around a node; None where one of them cannot be evaluated."""
         binds: list[tuple[NodePath, Bind]] = [
             (group.path, group.bind) for group in form.groups if path[: len(group.path)] == group.path
         ]
         compiled = [
             self._compile(form, bind.relevant, place, "form:relevant")
-            for place, bind in [*binds, (path, question.bind)]
+            for place, bind in binds
             if bind.relevant
         ]
         known = [sql for sql in compiled if sql is not None]

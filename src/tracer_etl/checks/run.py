@@ -6,7 +6,7 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tracer_etl.checks.compiled import compiled_rules
+from tracer_etl.checks.compiled import LOOKUPS, compiled_rules
 from tracer_etl.checks.expectations import written_rules
 from tracer_etl.checks.tally import Tally
 from tracer_etl.errors import LandingError, StudyError
@@ -182,8 +182,7 @@ class _Judge:
         joined = f"LEFT JOIN looked ON looked_key = this.{quote(self.table.row_key)} " if aside else ""
         named = [c for rule in (*own.rules, *written.rules) for c in rule.columns() if c in types]
         keys = dict.fromkeys(["_submission_id", self.table.row_key, *named])
-        terms = "".join(f", {sql} AS {name}" for name, sql in own.terms.items())
-        rows = f"SELECT {self.aliases[self.table.name]}.*{self._above(written)}{terms} {self.clause}"
+        rows = self._rows(own, written)
         compiled = "".join(f", {sql} AS {quote(name)}" for name, sql in own.derived.items())
         rows = f"SELECT *{compiled} FROM ({rows})"
         chosen = [
@@ -200,6 +199,21 @@ class _Judge:
             f"SELECT {', '.join(chosen)} FROM ({rows}) this {joined}"
             f"WHERE this._submission_id NOT IN ({unjudged})"
         )
+
+    def _rows(self, own: Rules, written: Rules) -> str:
+        """Give the table's columns and the terms; terms that look into other rows come apart and by key."""
+        alias, key = self.aliases[self.table.name], self.table.row_key
+        plain = {name: sql for name, sql in own.terms.items() if "SELECT" not in sql}
+        looking = [(name, sql) for name, sql in own.terms.items() if name not in plain]
+        parts = [looking[start : start + LOOKUPS] for start in range(0, len(looking), LOOKUPS)]
+        terms = [f"{sql} AS {name}" for name, sql in plain.items()]
+        terms += [f"looked{n}.{name}" for n, part in enumerate(parts) for name, _ in part]
+        joins = "".join(
+            f" JOIN (SELECT {alias}.{key} AS looked_key, {', '.join(f'{sql} AS {name}' for name, sql in part)} "
+            f"{self.clause}) looked{n} ON looked{n}.looked_key = {alias}.{key}"
+            for n, part in enumerate(parts)
+        )
+        return f"SELECT {', '.join([f'{alias}.*{self._above(written)}', *terms])} {self.clause}{joins}"
 
     def _above(self, written: Rules) -> str:
         """Give `root` and `parent` as structs of just those columns the written SQL asks of them."""
