@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import click
 import pytest
 
 import logic_coverage
+import rule_list
 from tracer_etl import __version__, errors
 from tracer_etl.cli import EXIT_CODES, cli
 from tracer_etl.evidence.storing import definitions
@@ -104,6 +106,7 @@ WRITTEN = {
     "docs/reference/form-logic.md": lambda: logic_coverage.page(GENERATED),
     "docs/reference/indicators.md": indicators_page,
     "docs/reference/lint.md": lint_page,
+    "docs/reference/rules.md": partial(rule_list.page, GENERATED),
 }
 
 
