@@ -71,6 +71,25 @@ def test_values_are_typed(tmp_path: Path) -> None:
     assert not problems(out)
 
 
+@pytest.mark.parametrize("blank", [" ", "  ", "\t", "\n", " \r\n "])
+def test_any_white_space_may_part_tokens_and_numbers(tmp_path: Path, blank: str) -> None:
+    tools, place = f"saw{blank}sawdust", f"-8.1{blank}112.2"
+    out = built(tmp_path, {"a": xml(1, f"<tools>{blank}{tools}{blank}</tools><place>{blank}{place}</place>")})
+    assert rows(out, "visit__selected", "choice, _position") == [("saw", 1), ("sawdust", 2)]
+    assert rows(out, "visit", "place_lat, place_lon, place_alt") == [(-8.1, 112.2, None)]
+    assert not problems(out)
+
+
+def test_a_repeat_of_notes_alone_has_its_instances(tmp_path: Path) -> None:
+    form = FORM.replace(
+        "| choices",
+        "| | begin_repeat | page | Page |\n| | note | said | Said |\n| | end_repeat |\n| choices",
+        1,
+    )
+    out = built(tmp_path, {"a": xml(1, "<page><said/></page><page><said/></page>")}, form)
+    assert rows(out, "visit__page", "_position") == [(1,), (2,)]
+
+
 @pytest.mark.parametrize(
     ("body", "problem"),
     [

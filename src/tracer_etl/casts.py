@@ -15,10 +15,11 @@ _SAFE = 2**53
 """Whole numbers up to here are exact as DOUBLE."""
 
 
-def cast(column: Column, text: str) -> str:
-    """Cast the SQL expression of a text to the column's type."""
+def cast(column: Column, text: str, parts: str = "") -> str:
+    """Cast the SQL expression of a text to the column's type; `parts` stands for its `position_parts`, made once."""
     if column.part:
-        return _position_part(column.part, text)
+        number = GEOPOINT_PARTS.index(column.part) + 1
+        return f"TRY_CAST(({parts or position_parts(text)})[{number}] AS DOUBLE)"
     match column.sql_type:
         case "BIGINT":
             return _whole(text)
@@ -46,10 +47,12 @@ def cast(column: Column, text: str) -> str:
             return f"regexp_replace({text}, '\\s*;\\s*', ';', 'g')" if line else text
 
 
-def _position_part(part: str, text: str) -> str:
-    number = GEOPOINT_PARTS.index(part) + 1
-    whole = f"regexp_full_match({text}, '{_NUMBER}(\\s+{_NUMBER}){{1,3}}')"
-    return f"CASE WHEN {whole} THEN TRY_CAST(string_split_regex({text}, '\\s+')[{number}] AS DOUBLE) END"
+def position_parts(text: str) -> str:
+    """Split the text of a position into its two to four numbers, as texts; NULL where it is none."""
+    return (
+        f"CASE WHEN regexp_full_match({text}, '{_NUMBER}( {_NUMBER}){{1,3}}') THEN string_split({text}, ' ') "
+        f"WHEN regexp_full_match({text}, '{_NUMBER}(\\s+{_NUMBER}){{1,3}}') THEN string_split_regex({text}, '\\s+') END"
+    )
 
 
 def _whole(text: str) -> str:

@@ -41,6 +41,15 @@ def pointer(steps: Sequence[str], *, every: bool = False) -> str:
     return f"${inner}.{_json_key(steps[-1])}"
 
 
+def trimmed(text: str) -> str:
+    """Trim a text; blank is NULL.
+
+    Trimming is dear and a last letter not cheap: only what begins or ends with white space, or is empty, is trimmed.
+    """
+    blank = f"{text} < '!' OR (strlen({text}) > 1 AND {text}[-1] < '!')"
+    return f"CASE WHEN {blank} THEN nullif(trim({text}, {BLANK}), '') ELSE {text} END"
+
+
 def _json_key(key: str) -> str:
     return '"' + key.replace('"', '\\"') + '"'
 
@@ -50,18 +59,13 @@ class Projection:
     """The nodes of a form, and where a value of each stands in a row's `data`."""
 
     paths: frozenset[NodePath]
+    repeats: frozenset[NodePath] = frozenset()
+    """Those of notes alone have no path of an answer below them, and instances all the same."""
 
     @property
     def declared(self) -> str:
         """Give the type to read `data` with."""
         return self._type(())
-
-    def text(self, base: str, scope: NodePath, path: NodePath) -> str:
-        """Read a leaf below `base`, which is an instance of `scope`; blank is NULL."""
-        text = self.reach(base, scope, path)
-        # Trimming is dear, so only what begins or ends with white space, or is empty, is trimmed.
-        blank = f"ascii({text}) <= 32 OR ascii(right({text}, 1)) <= 32"
-        return f"CASE WHEN {blank} THEN nullif(trim({text}, {BLANK}), '') ELSE {text} END"
 
     def reach(self, base: str, scope: NodePath, path: NodePath) -> str:
         """Read a leaf as it was written."""
@@ -90,6 +94,8 @@ class Projection:
         if level in self._twins:
             return "JSON"
         leaves, groups = self._members[level]
+        if not leaves and not groups:
+            return "JSON"
         parts = [f"{quote(leaf)} VARCHAR" for leaf in sorted(leaves)]
         parts += [f"{quote(step_key(name))} {self._type((*level, name))}[]" for name in sorted(groups)]
         return f"STRUCT({', '.join(parts)})"
@@ -105,6 +111,10 @@ class Projection:
             for length in range(1, len(path)):
                 found.setdefault(path[: length - 1], (set(), set()))[1].add(path[length - 1])
             found.setdefault(path[:-1], (set(), set()))[0].add(path[-1])
+        for path in self.repeats:
+            for length in range(1, len(path) + 1):
+                found.setdefault(path[: length - 1], (set(), set()))[1].add(path[length - 1])
+            found.setdefault(path, (set(), set()))
         return found
 
     @cached_property

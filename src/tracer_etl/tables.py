@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracer_etl.bridge import token_rows
-from tracer_etl.casts import cast
+from tracer_etl.casts import cast, position_parts
 from tracer_etl.errors import LandingError
 from tracer_etl.names import literal, quote
-from tracer_etl.projection import BLANK, Projection, pointer
+from tracer_etl.projection import BLANK, Projection, pointer, trimmed
 from tracer_etl.schema import BRIDGE_COLUMNS, GEOPOINT_PARTS, TOKENS
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tracer_etl.landing import Segment
     from tracer_etl.questions import NodePath
-    from tracer_etl.schema import Column, Schema, Table
+    from tracer_etl.schema import Schema, Table
 
 MEMORY_LIMIT = "700MB"
 """DuckDB spills to disk beyond it, so that a million submissions need no more memory than a thousand."""
@@ -68,7 +68,11 @@ def build(segments: Sequence[Segment], schema: Schema, folder: Path, timezone: s
 
 
 class _Builder:
-    """Holds the connection and the schema while the statements of one build run in order."""
+    """Holds the connection and the schema while the statements of one build run in order.
+
+    The lines are read once: answers are typed as they stream by, and what is kept of a row is its typed cells, its
+    problems, and the lists its repeats come from. A name with a space is no column's and no table's of a form.
+    """
 
     def __init__(
         self, connection: DuckDBPyConnection, segments: Sequence[Segment], schema: Schema, folder: Path
@@ -76,26 +80,29 @@ class _Builder:
         self.connection, self.schema, self.folder = connection, schema, folder
         # In landing order, so that no table needs sorting.
         self.segments = sorted(segments, key=lambda segment: segment.first)
-        self.nodes = Projection(schema.paths)
+        self.nodes = Projection(schema.paths, frozenset(t.path for t in schema.tables if t.parent))
+        self.root = _kept(schema.root)
 
     def run(self) -> Built:
         self._read()
-        problems = [self._write_table(table) for table in self.schema.tables]
-        self._write("bridge", self._bridge(), self.schema.bridge)
-        problems += [*self._envelope_problems(), *self._unknown_fields()]
-        union = " UNION ALL BY NAME ".join(f"({part})" for part in problems if part)
-        self._write("problem", f"SELECT * FROM ({union}) ORDER BY ALL", "problems")
-        self._write("attachment", _ATTACHMENTS, "attachments")
-        self._write("tombstone", _TOMBSTONES, "tombstones")
-        return Built(self.schema.form_id, self.folder, self._count("landed"), self._count("problem"))
+        for table in self.schema.tables:
+            if table.parent:
+                typed = f"{self._typed(table, self._child_rows(table))} ORDER BY _submission_id, _row_id"
+                self.connection.execute(f"CREATE TEMP TABLE {_kept(table)} AS {typed}")
+            names = ", ".join(quote(name) for name in table.types())
+            self._copy(f"SELECT {names} FROM {_kept(table)}", table.name)
+        self._copy(self._bridge(), self.schema.bridge)
+        problems = [*self._row_problems(), *self._envelope_problems(), *self._unknown_fields()]
+        union = " UNION ALL BY NAME ".join(f"({part})" for part in problems)
+        self.connection.execute(f'CREATE TEMP TABLE "all problems" AS SELECT * FROM ({union}) ORDER BY ALL')
+        self._copy('FROM "all problems"', "problems")
+        self._copy(_ATTACHMENTS.format(root=self.root), "attachments")
+        self._copy(_TOMBSTONES, "tombstones")
+        return Built(self.schema.form_id, self.folder, self._count(self.root), self._count('"all problems"'))
 
     def _count(self, table: str) -> int:
         row = self.connection.execute(f"SELECT count(*) FROM {table}").fetchone()
         return int(row[0]) if row else 0
-
-    def _write(self, table: str, query: str, file: str) -> None:
-        self.connection.execute(f"CREATE TEMP TABLE {quote(table)} AS {query}")
-        self._copy(f"FROM {quote(table)}", file)
 
     def _copy(self, query: str, file: str) -> None:
         path = literal(str(self.folder / f"{file}.parquet"))
@@ -104,7 +111,7 @@ class _Builder:
     # -- reading
 
     def _read(self) -> None:
-        """Read the newest version of every submission of the segments."""
+        """Read and type the newest version of every submission of the segments."""
         columns = ", ".join(f"{quote(name)}: {literal(kind)}" for name, kind in self._declared().items())
         files = ", ".join(literal(str(segment.file)) for segment in self.segments)
         source = (
@@ -115,16 +122,20 @@ class _Builder:
             + ", ".join(f"NULL::{kind} AS {quote(n)}" for n, kind in self._declared().items())
             + ")"
         )
-        self.connection.execute(f"CREATE TEMP TABLE received AS SELECT * FROM {source} WHERE key IS NOT NULL")
+        typed = self._typed(self.schema.root, _ROOT_ROWS.format(source=source))
+        self.connection.execute(f'CREATE TEMP TABLE "all versions" AS {typed}')
         # A deletion buries all that landed before it; what landed after it was restored or sent again.
         # Only the few columns that decide go through the windows, never the answers.
         self.connection.execute(
-            "DELETE FROM received WHERE rowid NOT IN (SELECT number FROM (SELECT rowid AS number, key, landed, deleted, "
-            "revision, max(landed) FILTER (deleted IS NOT NULL) OVER (PARTITION BY key) AS buried FROM received) "
-            "WHERE buried IS NULL OR landed >= buried QUALIFY row_number() OVER (PARTITION BY key "
-            "ORDER BY deleted IS NOT NULL, revision DESC, landed DESC) = 1)"
+            'DELETE FROM "all versions" WHERE rowid NOT IN (SELECT number FROM (SELECT rowid AS number, '
+            '_submission_id, _landed, _revision, "is deleted", max(_landed) FILTER ("is deleted" IS NOT NULL) '
+            'OVER (PARTITION BY _submission_id) AS buried FROM "all versions") '
+            "WHERE buried IS NULL OR _landed >= buried QUALIFY row_number() OVER (PARTITION BY _submission_id "
+            'ORDER BY "is deleted" IS NOT NULL, _revision DESC, _landed DESC) = 1)'
         )
-        self.connection.execute("CREATE TEMP VIEW landed AS SELECT * FROM received WHERE deleted IS NULL")
+        self.connection.execute(
+            f'CREATE TEMP VIEW {self.root} AS SELECT * FROM "all versions" WHERE "is deleted" IS NULL'
+        )
 
     def _declared(self) -> dict[str, str]:
         return {
@@ -137,97 +148,78 @@ class _Builder:
 
     # -- tables
 
-    def _write_table(self, table: Table) -> str:
-        """Write one table in one pass over its rows; give the query of its type problems."""
-        texts = {column.paths: self._text(column, table) for column in table.columns}
-        # With a space, which no column's name has.
-        index = {paths: f'"text {i}"' for i, paths in enumerate(texts)}
-        keys = ", ".join(quote(name) for name in table.keys)
-        read = ", ".join([keys, *(f"{sql} AS {index[paths]}" for paths, sql in texts.items())])
-        typed = [f"{cast(column, index[column.paths])} AS {quote(column.name)}" for column in table.columns]
-        bad = {c: f"({index[c.paths]} IS NOT NULL AND {quote(c.name)} IS NULL)" for c in _typed(table)}
-        rows = self._child_rows(table) if table.parent else _ROOT_ROWS
-        order = "ORDER BY _submission_id, _row_id" if table.parent else ""
-        names = ", ".join([keys, *(quote(column.name) for column in table.columns)])
-        cells = ", ".join([keys, *(index[c.paths] for c in bad), *typed])
-        self.connection.execute(
-            f'CREATE TEMP TABLE {quote(table.name)} AS SELECT {names}, {" OR ".join(bad.values()) or "false"} AS "a misfit" '
-            f"FROM (SELECT {cells} FROM (SELECT {read} FROM ({rows}))) {order}"
-        )
-        if table.parent:
-            self._note_positions(table)
-        self._copy(f'SELECT * EXCLUDE ("a misfit") FROM {quote(table.name)}', table.name)
-        return self._type_problems(table, rows, texts) if bad else ""
+    def _typed(self, table: Table, rows: str) -> str:
+        """Read, trim, cast and judge, each in a query around the one before: nothing is computed twice."""
+        asked = dict.fromkeys(column.paths for column in table.columns)
+        texts = {paths: f'"text {i}"' for i, paths in enumerate(asked)}
+        parts = {c.paths: f'"parts {texts[c.paths][6:]}' for c in table.columns if c.part}
+        raws = {
+            path: f'"raw {i}"' for i, path in enumerate(dict.fromkeys(p for paths in asked for p in paths))
+        }
+        nested = {child.path: _items(child) for child in self.schema.children(table)}
+        groups = {path: f'"group {i}"' for i, path in enumerate(self._groups(table))}
+        base, kept = _base(table), [*map(quote, table.keys), *(() if table.parent else _ENVELOPE)]
+        read = {name: self.nodes.reach(base, table.path, path) for path, name in raws.items()}
+        read |= {name: self.nodes.instances(base, table.path, p) for p, name in (nested | groups).items()}
+        trims = {name: _first([trimmed(raws[path]) for path in paths]) for paths, name in texts.items()}
+        splits = {name: position_parts(texts[paths]) for paths, name in parts.items()}
+        casts = {quote(c.name): cast(c, texts[c.paths], parts.get(c.paths, "")) for c in table.columns}
+        query = f"SELECT {', '.join([*kept, *_named(read)])} FROM ({rows})"
+        for step in (trims, splits, casts):
+            query = f"SELECT {', '.join(['*', *_named(step)])} FROM ({query})"
+        said = {'"the problems"': _problems(table, texts, groups)}
+        return f"SELECT {', '.join([*kept, *casts, *nested.values(), *_named(said)])} FROM ({query})"
 
     def _child_rows(self, table: Table) -> str:
         """Give one row per repeat instance with its position inside its parent."""
         parent = self.schema.table(table.parent)
-        source = "landed" if not parent.parent else quote(f"items_{parent.name}")
-        owner = (
-            "key AS _submission_id, key AS parent_row"
-            if not parent.parent
-            else "_submission_id, _row_id AS parent_row"
-        )
-        inside = self.nodes.instances(_base(parent), parent.path, table.path)
         # With its groups, since two repeats of one name in two groups share their parent.
         step = literal(f"/{'/'.join(table.path[len(parent.path) :])}[")
         return (
             f"SELECT _submission_id, parent_row || {step} || _position || ']' AS _row_id, "
-            f"parent_row AS _parent_row_id, _position, item FROM (SELECT {owner}, "
-            f"unnest({inside}) AS item, generate_subscripts({inside}, 1) AS _position FROM {source})"
+            f"parent_row AS _parent_row_id, _position, item FROM (SELECT _submission_id, {parent.row_key} AS parent_row, "
+            f"unnest({_items(table)}) AS item, generate_subscripts({_items(table)}, 1) AS _position "
+            f"FROM {_kept(parent)})"
         )
 
-    def _text(self, column: Column, table: Table) -> str:
-        """Read a question's text from wherever its versions keep it."""
-        reached = [self.nodes.text(_base(table), table.path, path) for path in column.paths]
-        return f"coalesce({', '.join(reached)})" if len(reached) > 1 else reached[0]
-
-    def _note_positions(self, table: Table) -> None:
-        """Keep the instances as they were read, for the repeats inside them."""
-        if self.schema.children(table):
-            name = quote(f"items_{table.name}")
-            self.connection.execute(f"CREATE TEMP TABLE {name} AS {self._child_rows(table)}")
-
-    def _type_problems(self, table: Table, rows: str, texts: dict[tuple[NodePath, ...], str]) -> str:
-        """Collect what was answered but did not fit, only from the rows where something did not."""
-        cells = {c: f'"cell {i}"' for i, c in enumerate(_typed(table))}
-        found = ", ".join(
-            f"CASE WHEN {texts[c.paths]} IS NOT NULL AND {cell} IS NULL "
-            f"THEN {{'path': {literal('/'.join(c.paths[0]))}, 'value': {texts[c.paths]}}} END"
-            for c, cell in cells.items()
-        )
-        kept = ", ".join(f"{quote(c.name)} AS {cell}" for c, cell in cells.items())
-        misfits = f'SELECT {table.row_key} AS "a key", {kept} FROM {quote(table.name)} WHERE "a misfit"'
-        return (
-            f"SELECT _submission_id, {literal(table.name)} AS table_name, _row_id, p.path AS path, p.value AS value, "
-            f"'type' AS reason FROM (SELECT _submission_id, {table.row_key} AS _row_id, unnest([{found}]) AS p "
-            f'FROM ({misfits}) JOIN ({rows}) ON {table.row_key} = "a key") WHERE p IS NOT NULL'
-        )
+    def _groups(self, table: Table) -> list[NodePath]:
+        """List the groups of a table's rows: one that came more than once is a problem, only a repeat may."""
+        repeats = {path for form in self.schema.forms for path in form.repeats}
+        groups = {path[:length] for path in self.schema.paths for length in range(1, len(path))} - repeats
+        return sorted(group for group in groups if _table_of(group, repeats) == table.path)
 
     def _bridge(self) -> str:
-        parts = [
-            token_rows(quote(table.name), table.row_key, column.name)
-            for table in self.schema.tables
-            for column in table.columns
-            if column.kind in TOKENS
-        ]
+        asked = {t: [c.name for c in t.columns if c.kind in TOKENS] for t in self.schema.tables}
+        parts = [token_rows(_kept(table), table.row_key, names) for table, names in asked.items() if names]
         empty = (
             "SELECT "
             + ", ".join(f"NULL::{kind} AS {name}" for name, kind in BRIDGE_COLUMNS.items())
             + " LIMIT 0"
         )
-        return f"SELECT * FROM ({' UNION ALL '.join([f'({part})' for part in (empty, *parts)])}) ORDER BY ALL"
+        return " UNION ALL ".join(f"({part})" for part in (empty, *parts))
 
-    # -- problems of other kinds
+    # -- problems
+
+    def _row_problems(self) -> Iterator[str]:
+        """Collect what did not fit, noted in its row."""
+        for table in self.schema.tables:
+            yield (
+                f"SELECT _submission_id, {literal(table.name)} AS table_name, _row_id, p.path AS path, p.value AS value, "
+                f'p.reason AS reason FROM (SELECT _submission_id, {table.row_key} AS _row_id, unnest("the problems") AS p '
+                f'FROM {_kept(table)} WHERE "the problems" IS NOT NULL) WHERE p IS NOT NULL'
+            )
 
     def _envelope_problems(self) -> Iterator[str]:
         root = literal(self.schema.root.name)
         versions = ", ".join(literal(version) for version in self.schema.versions)
-        head = f"SELECT key AS _submission_id, {root} AS table_name, key AS _row_id"
-        yield f"{head}, '' AS path, error AS value, 'unreadable' AS reason FROM landed WHERE coalesce(error, '') <> ''"
+        head = f"SELECT _submission_id, {root} AS table_name, _submission_id AS _row_id"
         yield (
-            f"{head}, '@version' AS path, coalesce(version, '') AS value, 'unknown_version' AS reason FROM landed "
-            f"WHERE coalesce(error, '') = '' AND coalesce(version, '') NOT IN ({versions})"
+            f"{head}, '' AS path, \"the error\" AS value, 'unreadable' AS reason FROM {self.root} "
+            "WHERE coalesce(\"the error\", '') <> ''"
+        )
+        yield (
+            f"{head}, '@version' AS path, coalesce(_form_version, '') AS value, 'unknown_version' AS reason "
+            f"FROM {self.root} WHERE coalesce(\"the error\", '') = '' AND coalesce(_form_version, '') NOT IN ({versions})"
         )
         known = ", ".join(literal("/".join(path)) for path in self.schema.paths)
         constants = {constant for form in self.schema.forms for constant in form.constants}
@@ -235,38 +227,9 @@ class _Builder:
         constant = f"AND (e.path, e.value) NOT IN ({', '.join(stated)})" if stated else ""
         yield (
             f"{head}, e.path AS path, e.value AS value, CASE WHEN e.path IN ({known}) THEN 'duplicate_element' "
-            f"ELSE 'unknown_field' END AS reason FROM (SELECT key, unnest(extra) AS e FROM landed) "
+            f"ELSE 'unknown_field' END AS reason FROM (SELECT _submission_id, unnest(\"the extra\") AS e FROM {self.root}) "
             f"WHERE trim(e.value, {BLANK}) <> '' {constant}"
         )
-        yield from self._doubled_groups()
-
-    def _doubled_groups(self) -> Iterator[str]:
-        """Look for a group that came more than once: only a repeat may."""
-        repeats = {path for form in self.schema.forms for path in form.repeats}
-        groups = {path[:length] for path in self.schema.paths for length in range(1, len(path))} - repeats
-        for table in self.schema.tables:
-            inside = sorted(group for group in groups if self._table_of(group, repeats) == table.path)
-            lists = [self.nodes.instances(_base(table), table.path, group) for group in inside]
-            if not lists:
-                continue
-            found = ", ".join(
-                f"CASE WHEN len({listed}) > 1 THEN {{'path': {literal('/'.join(group))}, "
-                f"'value': CAST(to_json({listed}[2:]) AS VARCHAR)}} END"
-                for group, listed in zip(inside, lists, strict=True)
-            )
-            source = "landed" if not table.parent else f"({self._child_rows(table)})"
-            more = " OR ".join(f"len({listed}) > 1" for listed in lists)
-            key = "key" if not table.parent else "_submission_id"
-            yield (
-                f"SELECT _submission_id, {literal(table.name)} AS table_name, _row_id, g.path AS path, g.value AS value, "
-                f"'duplicate_element' AS reason FROM (SELECT {key} AS _submission_id, "
-                f"{key if not table.parent else '_row_id'} AS _row_id, unnest([{found}]) AS g FROM {source} WHERE {more}) "
-                "WHERE g IS NOT NULL"
-            )
-
-    @staticmethod
-    def _table_of(group: NodePath, repeats: set[NodePath]) -> NodePath:
-        return max((path for path in repeats if group[: len(path)] == path), key=len, default=())
 
     def _unknown_fields(self) -> Iterator[str]:
         """Look for answers no version of the form has, only in segments whose manifest names such a path."""
@@ -284,20 +247,28 @@ class _Builder:
             f"{literal(path)} AS path, value, 'unknown_field' AS reason FROM (SELECT j.key, j.landed, "
             f"unnest({listed}) AS value FROM read_json({literal(str(segment.file))}, format='newline_delimited', "
             "compression='zstd', columns={key: 'VARCHAR', landed: 'BIGINT', data: 'JSON'}, "
-            f"maximum_object_size=67108864) j SEMI JOIN landed USING (key, landed)) WHERE trim(value, {BLANK}) <> ''"
+            f"maximum_object_size=67108864) j SEMI JOIN {self.root} "
+            f"ON key = _submission_id AND landed = _landed) WHERE trim(value, {BLANK}) <> ''"
         )
 
 
+_ENVELOPE = ('"is deleted"', '"the error"', '"the extra"', '"the attachments"')
 _ROOT_ROWS = (
     "SELECT key AS _submission_id, nullif(instance, '') AS _instance_id, nullif(version, '') AS _form_version, "
     "TRY_CAST(nullif(submitted, '') AS TIMESTAMPTZ) AS _submitted_at, nullif(review, '') AS _review_state, "
-    "revision AS _revision, landed AS _landed, data FROM landed"
+    'revision AS _revision, landed AS _landed, deleted AS "is deleted", error AS "the error", extra AS "the extra", '
+    'attachments AS "the attachments", data FROM {source} WHERE key IS NOT NULL'
 )
 
 
-def _typed(table: Table) -> list[Column]:
-    """List the columns a text may not fit; a position is judged by its first part."""
-    return [c for c in table.columns if c.sql_type != "VARCHAR" and c.part in ("", GEOPOINT_PARTS[0])]
+def _kept(table: Table) -> str:
+    """Name the rows that are kept of a table."""
+    return quote(f"rows of {table.name}")
+
+
+def _items(child: Table) -> str:
+    """Name the column of a parent's rows that has the instances of a repeat."""
+    return quote(f"items of {child.name}")
 
 
 def _base(table: Table) -> str:
@@ -305,8 +276,40 @@ def _base(table: Table) -> str:
     return "item" if table.parent else "data"
 
 
+def _table_of(group: NodePath, repeats: set[NodePath]) -> NodePath:
+    return max((path for path in repeats if group[: len(path)] == path), key=len, default=())
+
+
+def _named(columns: dict[str, str]) -> list[str]:
+    return [f"{sql} AS {name}" for name, sql in columns.items()]
+
+
+def _first(texts: list[str]) -> str:
+    """Take a question's text from wherever its versions keep it."""
+    return f"coalesce({', '.join(texts)})" if len(texts) > 1 else texts[0]
+
+
+def _problems(table: Table, texts: dict[tuple[NodePath, ...], str], groups: dict[NodePath, str]) -> str:
+    """Note what was answered but did not fit, and groups that came twice; a position is judged by its first part."""
+    found = {
+        f"({texts[c.paths]} IS NOT NULL AND {quote(c.name)} IS NULL)": (c.paths[0], texts[c.paths], "type")
+        for c in table.columns
+        if c.sql_type != "VARCHAR" and c.part in ("", GEOPOINT_PARTS[0])
+    }
+    found |= {
+        f"len({listed}) > 1": (path, f"CAST(to_json({listed}[2:]) AS VARCHAR)", "duplicate_element")
+        for path, listed in groups.items()
+    }
+    each = ", ".join(
+        f"CASE WHEN {is_so} THEN {{'path': {literal('/'.join(path))}, 'value': {value}, 'reason': '{reason}'}} END"
+        for is_so, (path, value, reason) in found.items()
+    )
+    none = "NULL::STRUCT(path VARCHAR, value VARCHAR, reason VARCHAR)[]"
+    return f"CASE WHEN {' OR '.join(found)} THEN [{each}] END" if found else none
+
+
 _ATTACHMENTS = (
-    "SELECT key AS _submission_id, a.name AS name, a.sha256 AS sha256, a.bytes AS bytes, coalesce(a.present, true) AS present "
-    "FROM (SELECT key, unnest(attachments) AS a FROM landed) ORDER BY ALL"
+    "SELECT _submission_id, a.name AS name, a.sha256 AS sha256, a.bytes AS bytes, coalesce(a.present, true) AS present "
+    'FROM (SELECT _submission_id, unnest("the attachments") AS a FROM {root}) ORDER BY ALL'
 )
-_TOMBSTONES = "SELECT key AS _submission_id, landed AS _landed, deleted AS deleted_at FROM received WHERE deleted IS NOT NULL"
+_TOMBSTONES = 'SELECT _submission_id, _landed, "is deleted" AS deleted_at FROM "all versions" WHERE "is deleted" IS NOT NULL'
