@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := run
-.PHONY: run test lint docs bench hooks rehearse lock clean
+.PHONY: run test lint serve docs bench hooks rehearse lock clean
 
 PYTHON := $(shell for p in python3.11 python3; do $$p -c "import venv" 2> /dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
@@ -23,6 +23,10 @@ lint: .venv
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Prefect's server and a worker, with the schedules of prefect.yaml; see docs/how-to/run-on-schedule.md.
+serve: .venv
+	flows/serve.sh
 
 docs: .venv
 	$(BIN)/python tests/test_docs.py

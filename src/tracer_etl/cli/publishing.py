@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracer_etl import errors
 from tracer_etl.cli.output import print_json, remark, table, the_study, with_forms, with_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from tracer_etl.fieldwork.form_server import FormServer
     from tracer_etl.fieldwork.publishing import Plan
 
 _COLUMNS = ("form_id", "action", "version", "details")
@@ -48,40 +46,21 @@ def publish(forms: Sequence[str], as_json: bool, wanted: bool, accept_unsafe: bo
     the files it names. A form that is as it should be is not touched; changed content needs a new version on
     the settings sheet; a version whose answers would not fit the old ones' tables is refused.
     """
-    from tracer_etl.fieldwork.form_server import open_server
-    from tracer_etl.fieldwork.publishing import plans
+    from tracer_etl.fieldwork import publishing
 
-    study = the_study()
-    server = open_server(study)
-    found = plans(study, server, forms, accept_unsafe=accept_unsafe)
-    remark(_warnings(found))
-    outcomes, failure = _applied(server, found) if wanted else ({}, None)
-    _give(found, outcomes, as_json=as_json, wanted=wanted)
-    _conclude(found, outcomes, wanted=wanted)
-    refusals = [plan.refusal for plan in found if plan.refusal]
-    if failure or refusals:
-        remark(str(refusal) for refusal in refusals[0 if failure else 1 :])
-        raise failure or refusals[0]
+    done = publishing.publish(the_study(), forms, wanted=wanted, accept_unsafe=accept_unsafe)
+    remark(_warnings(done.plans))
+    remark(
+        f"{form}: the server warns: {said}" for form, warnings in done.warnings.items() for said in warnings
+    )
+    _give(done.plans, done.outcomes, as_json=as_json, wanted=wanted)
+    _conclude(done.plans, done.outcomes, wanted=wanted)
+    if done.failure or done.refusals:
+        remark(str(refusal) for refusal in done.refusals[0 if done.failure else 1 :])
+        raise done.failure or done.refusals[0]
 
 
-def _applied(server: FormServer, found: Sequence[Plan]) -> tuple[dict[str, str], errors.TracerError | None]:
-    """Publish form by form; the first failure ends it, since it is seldom of one form alone."""
-    from tracer_etl.fieldwork.publishing import apply, in_order
-
-    outcomes: dict[str, str] = {}
-    for plan in in_order(found):
-        try:
-            warnings = apply(server, plan)
-        except errors.TracerError as error:
-            outcomes[plan.form_id] = "failed"
-            return outcomes, error
-        remark(f"{plan.form_id}: the server warns: {warning}" for warning in warnings)
-        if plan.to_do:
-            outcomes[plan.form_id] = "done"
-    return outcomes, None
-
-
-def _give(found: Sequence[Plan], outcomes: dict[str, str], *, as_json: bool, wanted: bool) -> None:
+def _give(found: Sequence[Plan], outcomes: Mapping[str, str], *, as_json: bool, wanted: bool) -> None:
     if as_json:
         print_json([{**plan.shown(), "outcome": outcomes.get(plan.form_id, "")} for plan in found])
         return
@@ -112,7 +91,7 @@ def _warnings(found: Sequence[Plan]) -> Iterator[str]:
             yield from (f"{plan.form_id}: {warning}" for warning in plan.local.form.warnings)
 
 
-def _conclude(found: Sequence[Plan], outcomes: dict[str, str], *, wanted: bool) -> None:
+def _conclude(found: Sequence[Plan], outcomes: Mapping[str, str], *, wanted: bool) -> None:
     due = [plan for plan in found if plan.to_do]
     if wanted and due:
         done = sum(outcomes.get(plan.form_id) == "done" for plan in due)

@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING, Literal
 
 from tracer_etl.differences import Difference, consequences, differences, summary
 from tracer_etl.errors import Changed, DriftError, FormError, StudyError, TracerError
-from tracer_etl.fieldwork.form_server import Local, Standing, changed_files, read_local, same_label
+from tracer_etl.fieldwork.form_server import (
+    Local,
+    Standing,
+    changed_files,
+    open_server,
+    read_local,
+    same_label,
+)
 from tracer_etl.schema import schema_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from tracer_etl.fieldwork.form_server import FormServer
     from tracer_etl.questions import Form
@@ -192,6 +199,47 @@ def _sent(files: Sequence[str]) -> str:
 def in_order(plans: Sequence[Plan]) -> list[Plan]:
     """Put the forms that fill entity lists before those that may read them."""
     return sorted(plans, key=lambda plan: not plan.local.entity_list)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What publishing came to: `outcomes` and the server's `warnings` by form_id.
+
+    `failure` is what broke it off: it is seldom of one form alone, so the forms after it were left.
+    """
+
+    plans: tuple[Plan, ...]
+    outcomes: Mapping[str, str]
+    warnings: Mapping[str, tuple[str, ...]]
+    failure: TracerError | None = None
+
+    @property
+    def refusals(self) -> tuple[TracerError, ...]:
+        """Give why forms may not be published."""
+        return tuple(plan.refusal for plan in self.plans if plan.refusal)
+
+
+def publish(
+    study: Study, forms: Sequence[str] = (), *, wanted: bool = False, accept_unsafe: bool = False
+) -> Published:
+    """Compare the forms of a study with its server; when it is `wanted`, publish what differs.
+
+    Raises:
+        FormError: a workbook does not compile.
+        ServerError: the server does not answer, or does not let this account look.
+    """
+    server = open_server(study)
+    found = tuple(plans(study, server, forms, accept_unsafe=accept_unsafe))
+    outcomes: dict[str, str] = {}
+    warnings: dict[str, tuple[str, ...]] = {}
+    for one in in_order(found) if wanted else ():
+        try:
+            warnings[one.form_id] = apply(server, one)
+        except TracerError as error:
+            return Published(found, {**outcomes, one.form_id: "failed"}, warnings, error)
+        if one.to_do:
+            outcomes[one.form_id] = "done"
+    return Published(found, outcomes, warnings)
 
 
 def apply(server: FormServer, plan: Plan) -> tuple[str, ...]:
