@@ -28,7 +28,6 @@ HEAVY = {
     "prefect",
     "pyxform",
     "jpype",
-    "altair",
     "lxml",
     "openpyxl",
 }
