@@ -107,6 +107,11 @@ def read_staff(media: Path) -> list[Staff]:
     return [Staff(row["name"], row["role"], tuple(row["kec_codes"].split())) for row in rows]
 
 
+def staff_rows(staff: Iterable[Staff]) -> list[dict[str, object]]:
+    """Return one row per enumerator and supervisor: a number of a range no operator has."""
+    return [{"name": one.code, "phone": f"+62860990{number:05d}"} for number, one in enumerate(staff, 1)]
+
+
 def make_registry(chance: Chance, villages: list[Village], staff: list[Staff]) -> list[Alumnus]:
     """Return the frame: every seat of every class taken, 13 people with a class in both years."""
     places = [place for place in CLASSES for _ in range(place.seats)]

@@ -32,6 +32,7 @@ from tracer_etl.evidence.rehearsal.registry import (
     read_rows,
     read_staff,
     read_villages,
+    staff_rows,
     write_rows,
 )
 from tracer_etl.evidence.rehearsal.storage import write_zip
@@ -117,6 +118,7 @@ class _Result:
     alumni: list[Alumnus]
     withdrawn: dict[str, str]
     villages: list[Village]
+    staff: list[Staff]
     applicants: list[pool.Applicant]
     application_ids: dict[str, str]
     lists: dict[str, list[dict[str, object]]]
@@ -163,7 +165,17 @@ class _Stage:
         ids = {one.about: one.instance_id for one in applications}
         truth = truth_of(self.seed, done, rates, withdrawn, faults, oddities)
         return _Result(
-            alumni, withdrawn, self.villages, applicants, ids, lists, flawed, faults, oddities, truth
+            alumni,
+            withdrawn,
+            self.villages,
+            self.staff,
+            applicants,
+            ids,
+            lists,
+            flawed,
+            faults,
+            oddities,
+            truth,
         )
 
     def _field_season(
@@ -217,6 +229,7 @@ def _write(result: _Result, out: Path, media: Path) -> Summary:
     registry = out / "registry"
     write_rows(registry / "person.csv", person_rows(result.alumni, result.withdrawn))
     write_rows(registry / "enrolment.csv", enrolment_rows(result.alumni))
+    write_rows(registry / "staff_phone.csv", staff_rows(result.staff))
     write_rows(registry / "village.csv", village_rows(result.villages))
     write_rows(registry / "applicants.csv", pool.applicant_rows(result.applicants, result.application_ids))
     write_rows(out / "faults.csv", [asdict(fault) for fault in result.faults])
