@@ -9,16 +9,13 @@ import pytest
 
 from tracer_etl.evidence.constants import Constants
 from tracer_etl.evidence.suppression import (
-    TOTAL,
-    Line,
-    Place,
-    complementary,
     not_anonymous,
     relative_error_note,
     round_counts,
     suppress,
     table_lines,
 )
+from tracer_etl.privacy.disclosure import TOTAL, Line, Place, complementary
 
 CONSTANTS = Constants()
 

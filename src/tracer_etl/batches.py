@@ -11,6 +11,7 @@ from tracer_etl.corrections.log import digest as corrections_digest
 from tracer_etl.corrections.log import read_corrections
 from tracer_etl.errors import StudyError
 from tracer_etl.landing import Landing
+from tracer_etl.privacy.withdrawal import withdrawn
 from tracer_etl.warehouse import open_warehouse
 from tracer_etl.warehouse.contract import Batch
 
@@ -52,9 +53,10 @@ def _recipe(study: Study, schema: Schema) -> str:
     files = [study.expectations / f"{table.name}.yaml" for table in schema.tables]
     xforms = hashlib.sha256("".join(form.xform for form in schema.forms).encode()).hexdigest()
     corrected = corrections_digest(read_corrections(study), schema.form_id)
+    out = withdrawn(study).digest(schema.form_id)
     lists = [study.media / choices.file for choices in schema.newest.lists.values() if choices.file]
     return digest(
-        [*files, *lists], f"{__version__} {schema.fingerprint} {xforms} {study.timezone} {corrected}"
+        [*files, *lists], f"{__version__} {schema.fingerprint} {xforms} {study.timezone} {corrected} {out}"
     )
 
 

@@ -17,9 +17,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from tracer_etl.envelope import Index, digest_of, identity_of, raw_line, stamp_of
+from tracer_etl.erased import read_erased, scrubbed
 from tracer_etl.errors import Changed, LandingError, ServerError
 from tracer_etl.records import Tombstone, silent
-from tracer_etl.segments import KINDS, SegmentWriter
+from tracer_etl.segments import KINDS, Segments, lines_of, rewritten
 from tracer_etl.shelf import Shelf, claimed, write_atomically
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracer_etl.records import Attachment, Deployed, Progress, Pull, Received
-
-SEGMENT_RECORDS = 20_000
-"""Records; large enough that DuckDB reads in bulk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,7 @@ class Landing:
     def __init__(self, root: Path, form_id: str) -> None:
         """Open, and make where there is none, the form's folder."""
         self.form_id, self.folder = form_id, root / form_id
+        self._unwelcome = 0
         with _guarded(self.folder):
             if not self.folder.exists():
                 self.folder.mkdir(parents=True)
@@ -140,14 +139,10 @@ class Landing:
     @cached_property
     def _index(self) -> Index:
         """Read what was landed of every submission last."""
-        import zstandard
-
         index = Index({}, {})
         for segment in self.segments():
-            path = self.folder / f"{segment.name}.keys.zst"
-            with path.open("rb") as stream, zstandard.open(stream, "rt", encoding="utf-8") as lines:
-                for line in lines:
-                    index.note(*json.loads(line))
+            for line in lines_of(self.folder / f"{segment.name}.keys.zst"):
+                index.note(*line)
         return index
 
     # -- files
@@ -223,8 +218,12 @@ class Landing:
             listed = f" (missing: {', '.join(proof.missing[:5])})" if proof.missing else ""
             what = f"the server counts {proof.server_count} submissions, {proof.distinct_keys} came{listed}"
             raise Changed(what, where=self.form_id, remedy="pull again; what came is kept")
-        new = sum(entry["records"] for entry in entries)
-        return Landed(self.form_id, new, len(self._index.stamps), proof.remarks)
+        new, remarks = sum(entry["records"] for entry in entries), proof.remarks
+        if self._unwelcome:
+            what = f"{self._unwelcome} record(s) of erased submissions came again and were not kept"
+            remarks = (*remarks, f"{what}: delete them at the source")
+            self._shelf.keep_only(self._attached())
+        return Landed(self.form_id, new, len(self._index.stamps), remarks)
 
     def _commit(
         self,
@@ -240,14 +239,19 @@ class Landing:
         news = entries or versions or any(last.get(name) != proved.get(name) for name in _OUTCOME)
         if not news and (cursor is None or cursor == self.cursor):
             return
-        self.manifest = {
-            **self.manifest,
-            "origin": pull.origin,
-            "segments": [*self.manifest["segments"], *entries],
-            "versions": [*self.manifest.get("versions", ()), *versions],
-            "cursor": dict(self.cursor) if cursor is None else cursor,
-            "proofs": [*self.proofs, proved] if news else self.proofs,
-        }
+        self._replace(
+            {
+                **self.manifest,
+                "origin": pull.origin,
+                "segments": [*self.manifest["segments"], *entries],
+                "versions": [*self.manifest.get("versions", ()), *versions],
+                "cursor": dict(self.cursor) if cursor is None else cursor,
+                "proofs": [*self.proofs, proved] if news else self.proofs,
+            }
+        )
+
+    def _replace(self, manifest: dict[str, Any]) -> None:
+        self.manifest = manifest
         self._known = json.dumps(self.manifest, ensure_ascii=False, indent=1).encode()
         write_atomically(self._manifest_file, self._known)
 
@@ -275,11 +279,14 @@ class Landing:
                 path.unlink()
 
     def _write(self, pull: Iterable[Any], progress: Progress) -> Iterator[dict[str, Any]]:
-        index = self._index
+        index, erased = self._index, read_erased(self.folder.parent)
         sequence = sum(entry["records"] for entry in self.manifest["segments"])
-        with _Segments(self.folder) as segments:
+        with Segments(self.folder) as segments:
             try:
                 for item in progress(pull, f"pull {self.form_id}"):
+                    if erased.knows(self.form_id, item.key):
+                        self._unwelcome += 1
+                        continue
                     digest = digest_of(item)
                     if not index.note(identity_of(item), digest, stamp_of(item)):
                         continue
@@ -293,6 +300,35 @@ class Landing:
                 raise
             if segments.open:
                 yield segments.close()
+
+    # -- erasing
+
+    def erase(self, names: Mapping[str, str], texts: Mapping[str, str], when: str) -> dict[str, str]:
+        """Put tombstones in the place of submissions, and remove files only they had; give new segments by old.
+
+        `names` maps keys to names of tombstones, `texts` what proofs may say to what they say then; segments are
+        named as `<name>:<sha256>`.
+        """
+        with _guarded(self.folder), self._alone():
+            replaced, entries = {}, list(self.manifest["segments"])
+            for place, entry in enumerate(entries):
+                made = rewritten(self.folder, entry, names, when)
+                if made:
+                    replaced[f"{entry['name']}:{entry['sha256']}"] = f"{made['name']}:{made['sha256']}"
+                    entries[place] = made
+            self._replace({**scrubbed(self.manifest, texts), "segments": entries})
+            self.__dict__.pop("_index", None)
+            self._sweep()
+            self._shelf.keep_only(self._attached(), tuple(texts))
+        return replaced
+
+    def envelopes(self) -> Iterator[dict[str, Any]]:
+        """Read every record ever landed, in landing order."""
+        for segment in self.segments():
+            yield from lines_of(segment.file)
+
+    def _attached(self) -> set[str]:
+        return {f["sha256"] for one in self.envelopes() for f in one.get("attachments", ()) if f["sha256"]}
 
     def _envelope(self, item: Received | Tombstone, sequence: int, digest: str) -> dict[str, Any]:
         if isinstance(item, Tombstone):
@@ -326,33 +362,6 @@ class Landing:
             "bytes": kept.size,
             "present": file.present,
         }
-
-
-class _Segments:
-    """Opens a segment when a record comes, and closes it when it is full."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.open: SegmentWriter | None = None
-
-    def __enter__(self) -> _Segments:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.open:
-            self.open.abandon()
-
-    @property
-    def full(self) -> bool:
-        return self.open is not None and self.open.records >= SEGMENT_RECORDS
-
-    def add(self, envelope: dict[str, Any], raw: dict[str, str]) -> None:
-        self.open = self.open or SegmentWriter(self.folder, envelope["landed"])
-        self.open.add(envelope, raw)
-
-    def close(self) -> dict[str, Any]:
-        writer, self.open = self.open, None
-        return writer.close() if writer else {}
 
 
 _OUTCOME = ("server_count", "distinct_keys", "missing", "remarks", "failed")

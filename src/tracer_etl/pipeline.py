@@ -23,6 +23,8 @@ from tracer_etl.oversight.judging import judge, judged_before, overseen, stop_if
 from tracer_etl.oversight.registry import builtin
 from tracer_etl.oversight.rules import Stage, read_rules, rule_files
 from tracer_etl.oversight.stored_files import checks_of_files
+from tracer_etl.privacy import erasing, pdp_log
+from tracer_etl.privacy.withdrawal import leave_out, references, withdrawn
 from tracer_etl.quarantine import settling
 from tracer_etl.quarantine.decisions import read_decisions
 from tracer_etl.records import EntitySource, silent
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracer_etl.oversight.registry import Check
+    from tracer_etl.privacy.erasing import Erasure
+    from tracer_etl.privacy.pdp_log import Entry
     from tracer_etl.quarantine.decisions import Decision
     from tracer_etl.records import Progress, Source, Verdict
     from tracer_etl.servers import Options
@@ -131,7 +135,7 @@ def build(study: Study, forms: Sequence[str] = (), progress: Progress = silent) 
     """
     from tracer_etl import tables
 
-    built, corrected_by = [], read_corrections(study)
+    built, corrected_by, out = [], read_corrections(study), withdrawn(study)
     for form in study.chosen(forms):
         schema, recipe, pending = batches.pending(study, form)
         corrections = corrections_of(corrected_by, schema)
@@ -141,6 +145,7 @@ def build(study: Study, forms: Sequence[str] = (), progress: Progress = silent) 
             folder = study.staging / form.form_id / (segments[0].name if segments else "none")
             made = tables.build(segments, schema, folder, study.timezone)
             corrected = replay(folder, schema, corrections, study.timezone)
+            leave_out(folder, schema, out)
             done.append(replace(made, problems=corrected.problems) if corrected else made)
             content = json.dumps({"recipe": recipe, "segments": [batches.identity(s) for s in segments]})
             write_atomically(folder / "batch.json", content.encode())
@@ -172,7 +177,7 @@ def load(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -
     changed: dict[str, int] = {}
     decided, log = read_decisions(study), read_corrections(study)
     with open_warehouse(study) as warehouse:
-        for reference in study.references:
+        for reference in references(study):
             warehouse.load_reference(reference, batches.digest([reference.file], str(reference.direct)))
         for form in study.chosen(forms):
             touched = 0
@@ -184,6 +189,7 @@ def load(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -
             warehouse.record_pulls(form.form_id, Landing(study.landing, form.form_id).proofs)
         moved = _oversee(study, warehouse, "load", decided)
         warehouse.summarise([form.form_id for form in study.forms])
+        pdp_log.keep(warehouse, study.pdp_log)
         stop_if_failed(warehouse.connection, "load", study.name)
         return [warehouse.summary(one, count + moved.get(one, 0)) for one, count in changed.items()]
 
@@ -206,7 +212,7 @@ def _known_checks(study: Study) -> dict[str, Check]:
     from tracer_etl.evidence.selection_checks import CHECKS
 
     landed = {**checks_of_files(study.landing), **checks_of_edits(study.landing)}
-    return {**builtin(), **landed, **checks_of_withdrawn(frozenset()), **CHECKS}
+    return {**builtin(), **landed, **checks_of_withdrawn(withdrawn(study).people), **CHECKS}
 
 
 def _sources_of_oversight(study: Study) -> list[Path]:
@@ -281,6 +287,11 @@ def refresh(
 ) -> Run:
     """Run all stages; with no news since the last run nothing is written."""
     pulled = pull(study, forms, progress, options=options, sweep=sweep)
+    return _renew(study, forms, progress, pulled)
+
+
+def _renew(study: Study, forms: Sequence[str], progress: Progress, pulled: Sequence[Pulled] = ()) -> Run:
+    """Do all that comes after the pull."""
     build(study, forms, progress)
     check(study, forms, progress)
     loaded = load(study, forms, progress)
@@ -293,6 +304,18 @@ def refresh(
         write_atomically(_mark(study), wanted.encode())
     said = tuple(f"{one.form_id}: {remark}" for one in pulled for remark in one.remarks)
     return Run(tuple(loaded), (*said, *_logs(study)), page, study.published, changed)
+
+
+def erase(study: Study, found: Erasure, progress: Progress = silent) -> Entry:
+    """Take out what the open erasures of the log ask for, make all results anew, and prove it.
+
+    May be run again whenever it was killed. What it could not take out is named in the entry of the log.
+    """
+    erasing.erase(study, found)
+    _renew(study, (), progress)
+    with open_warehouse(study) as warehouse:
+        warehouse.compact()
+    return erasing.conclude(study, found)
 
 
 def corrected(study: Study) -> list[Standing]:

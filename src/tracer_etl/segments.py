@@ -11,20 +11,23 @@ from tracer_etl.envelope import key_line, leaf_paths
 from tracer_etl.shelf import sync_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 KINDS = ("ndjson.zst", "raw.ndjson.zst", "keys.zst")
 """Envelope and projection; the bytes as received; what the index needs. Equally many lines each."""
 
+SEGMENT_RECORDS = 20_000
+"""Records; large enough that DuckDB reads in bulk."""
+
 
 class SegmentWriter:
     """Writes one segment under provisional names; `close` gives the files their own and describes the segment."""
 
-    def __init__(self, folder: Path, first: int) -> None:
-        """Open the three files; `first` is the sequence number of the first record."""
+    def __init__(self, folder: Path, first: int, name: str = "") -> None:
+        """Open the three files; `first` is the sequence number of the first record, and names it by default."""
         self.folder, self.first, self.records = folder, first, 0
-        self.name = f"{first:08d}"
+        self.name = name or f"{first:08d}"
         self._paths: set[str] = set()
         self._files = [_Packed(folder / f"{self.name}.{kind}") for kind in KINDS]
 
@@ -53,6 +56,39 @@ class SegmentWriter:
             file.stream.close()
 
 
+class Segments:
+    """Opens a segment when a record comes, and closes it when it is full."""
+
+    def __init__(self, folder: Path) -> None:
+        """Remember the form's landing folder."""
+        self.folder = folder
+        self.open: SegmentWriter | None = None
+
+    def __enter__(self) -> Segments:
+        """Give itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave what was not closed to be swept away."""
+        if self.open:
+            self.open.abandon()
+
+    @property
+    def full(self) -> bool:
+        """Tell whether the next record belongs into another segment."""
+        return self.open is not None and self.open.records >= SEGMENT_RECORDS
+
+    def add(self, envelope: dict[str, Any], raw: dict[str, str]) -> None:
+        """Write one record."""
+        self.open = self.open or SegmentWriter(self.folder, envelope["landed"])
+        self.open.add(envelope, raw)
+
+    def close(self) -> dict[str, Any]:
+        """Make the open segment whole; give the manifest's entry."""
+        writer, self.open = self.open, None
+        return writer.close() if writer else {}
+
+
 class _Packed:
     """One file of compressed lines that knows the digest of what it wrote."""
 
@@ -79,3 +115,35 @@ class _Packed:
         self.stream.close()
         self.part.replace(self.path)
         return self.digest.hexdigest()
+
+
+def lines_of(path: Path) -> Iterator[Any]:
+    """Read the lines of one of a segment's files."""
+    import zstandard
+
+    with path.open("rb") as stream, zstandard.open(stream, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def rewritten(
+    folder: Path, entry: Mapping[str, Any], names: Mapping[str, str], when: str
+) -> dict[str, Any] | None:
+    """Write a segment anew with a tombstone in the place of every record of some submissions.
+
+    `names` maps their keys to the names of the tombstones. Sequence numbers stay, so nothing else changes. Gives
+    the manifest's entry, or None where the segment has no such record and was left alone.
+    """
+    files = [folder / f"{entry['name']}.{kind}" for kind in KINDS[:2]]
+    if not any(envelope["key"] in names for envelope in lines_of(files[0])):
+        return None
+    base, _, times = str(entry["name"]).partition("-")
+    writer = SegmentWriter(folder, entry["first"], f"{base}-{int(times or 0) + 1}")
+    for envelope, raw in zip(*map(lines_of, files), strict=True):
+        name = names.get(envelope["key"])
+        if name is None:
+            writer.add(envelope, raw)
+        else:
+            gone = {"key": name, "landed": envelope["landed"], "digest": "deleted", "deleted": when}
+            writer.add(gone, {"key": name})
+    return writer.close()

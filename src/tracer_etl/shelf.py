@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tracer_etl.records import Attachment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
 
@@ -55,6 +55,28 @@ class Shelf:
         part.replace(path)
         sync_folder(path.parent)
         return Attachment(name, None, sha256, size)
+
+    def keep_only(self, wanted: Collection[str], gone: Collection[str] = ()) -> int:
+        """Remove every file whose hash is not wanted, and what is noted of it; give how many there were.
+
+        Notes of a wanted file go, too, where the server's identity of it holds one of the texts `gone`.
+        """
+        surplus = [path for path in self.folder.glob("media/??/*") if path.name not in wanted]
+        for path in surplus:
+            path.unlink()
+        index = self.folder / "media.ndjson"
+        if index.exists():
+            kept = [
+                json.dumps(
+                    {"uid": uid, "name": f.name, "sha256": f.sha256, "bytes": f.size, "tag": f.tag},
+                    ensure_ascii=False,
+                )
+                for uid, f in self._known.items()
+                if f.sha256 in wanted and not any(text in uid for text in gone)
+            ]
+            write_atomically(index, "".join(f"{line}\n" for line in kept).encode())
+        self.__dict__.pop("_known", None)
+        return len(surplus)
 
     @cached_property
     def _known(self) -> dict[str, Attachment]:

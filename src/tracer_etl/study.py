@@ -126,6 +126,10 @@ class Study:
     cases: Path = Path("var/cases")
     decisions: Path = Path("decisions.csv")
     corrections: Path = Path("corrections.csv")
+    erasures: Path = Path("erasures.csv")
+    pdp_log: Path = Path("var/pdp_log.ndjson")
+    privacy: Mapping[str, Any] = field(default_factory=dict)
+    public: tuple[Mapping[str, Any], ...] = ()
 
     def chosen(self, forms: Sequence[str] = ()) -> tuple[StudyForm, ...]:
         """Pick forms by id; none named means all.
@@ -249,6 +253,10 @@ def _study(document: Mapping[str, Any], root: Path) -> Study:
         cases=storage["cases"],
         decisions=root / study.get("decisions", "decisions.csv"),
         corrections=root / study.get("corrections", "corrections.csv"),
+        erasures=root / study.get("erasures", "erasures.csv"),
+        pdp_log=storage["pdp_log"],
+        privacy=document.get("privacy", {}),
+        public=tuple(document.get("public", ())),
     )
 
 
@@ -292,6 +300,7 @@ def _storage(storage: Mapping[str, str], root: Path) -> dict[str, Path]:
     names = ("landing", "staging", "warehouse", "published", "report")
     placed = {name: root / storage[name] for name in names}
     placed["cases"] = root / storage.get("cases", "var/cases")
+    placed["pdp_log"] = root / storage.get("pdp_log", "var/pdp_log.ndjson")
     return {n: Path(elsewhere).absolute() / path.name for n, path in placed.items()} if elsewhere else placed
 
 

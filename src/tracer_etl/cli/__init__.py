@@ -22,6 +22,7 @@ from tracer_etl.cli import (
     forms,
     lint,
     oversight,
+    privacy,
     publishing,
     quarantine,
     review,
@@ -111,5 +112,7 @@ for _command in (
     oversight.oversight,
     corrections.corrections,
     evidence.evidence,
+    privacy.erase,
+    privacy.privacy,
 ):
     cli.add_command(_command)

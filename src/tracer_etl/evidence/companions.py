@@ -10,8 +10,8 @@ import pandas as pd
 from tracer_etl.evidence import recall, registry_rates, storing, variance
 from tracer_etl.evidence.indicators import all_indicators
 from tracer_etl.evidence.sample import Level, estimate_rows, levels_of
-from tracer_etl.evidence.suppression import TOTAL, Place
 from tracer_etl.evidence.survival import kaplan_meier, log_log_interval
+from tracer_etl.privacy.disclosure import TOTAL, Place
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,8 +12,9 @@ from tracer_etl.evidence.companions import extra_rows, recall_remarks, time_to_j
 from tracer_etl.evidence.indicators import all_indicators
 from tracer_etl.evidence.raking import make_margin
 from tracer_etl.evidence.sample import Sample, Study, estimate_rows, levels_of
-from tracer_etl.evidence.suppression import Line, Place, suppress, table_lines
+from tracer_etl.evidence.suppression import suppress, table_lines
 from tracer_etl.evidence.weights import calibrate, person_weights, with_cells
+from tracer_etl.privacy.disclosure import Line, Place
 
 if TYPE_CHECKING:
     from tracer_etl.evidence.constants import Constants

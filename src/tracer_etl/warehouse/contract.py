@@ -114,6 +114,14 @@ class Warehouse(Protocol):
         """
         ...
 
+    def compact(self) -> None:
+        """Write all that is stored anew, so that nothing that was deleted is left in it; nothing else uses it meanwhile.
+
+        Raises:
+            WarehouseError: somebody else holds it, or there is no space for a second one.
+        """
+        ...
+
     def publish(self, path: Path) -> None:
         """Write the analysts' copy, a DuckDB file of clean, marts and meta, whole in place of the old one."""
         ...

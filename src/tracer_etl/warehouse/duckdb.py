@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tracer_etl.schema import Schema, SqlType
 
 
+_CONFIG = {"storage_compatibility_version": STORAGE, "memory_limit": "700MB"}
+
+
 class Warehouse(Loader):
     """The loader's DuckDB file; only one loader can hold it at a time.
 
@@ -34,9 +37,7 @@ class Warehouse(Loader):
         with guarded(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             new = not path.exists()
-            self.files = duckdb.connect(
-                str(path), config={"storage_compatibility_version": STORAGE, "memory_limit": "700MB"}
-            )
+            self.files = duckdb.connect(str(path), config={**_CONFIG})
             if new:
                 path.chmod(0o600)  # it holds `pii`
             self.files.execute(f"SET TimeZone = {literal(timezone)}")
@@ -90,6 +91,21 @@ class Warehouse(Loader):
 
     def _settle(self, schema: Schema) -> None:
         """Do nothing: DuckDB finds rows without an index, and comments go to the published copy."""
+
+    def compact(self) -> None:
+        """Copy the file into a new one and close it: DuckDB leaves what was deleted in its free blocks."""
+        import duckdb
+
+        part = self.path.with_name(self.path.name + ".part")
+        with guarded(self.path):
+            self.files.close()
+            part.unlink(missing_ok=True)
+            with duckdb.connect(config={"memory_limit": "700MB"}) as copying:
+                copying.execute(f"ATTACH {literal(str(self.path))} AS present (READ_ONLY)")
+                copying.execute(f"ATTACH {literal(str(part))} AS fresh (STORAGE_VERSION '{STORAGE}')")
+                part.chmod(0o600)
+                copying.execute("COPY FROM DATABASE present TO fresh")
+            part.replace(self.path)
 
     def publish(self, path: Path) -> None:
         """Write the analysts' copy (clean, marts, meta) whole, then put it in place of the old one.

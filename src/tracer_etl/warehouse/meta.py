@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tracer_etl.warehouse.codelists import Row
     from tracer_etl.warehouse.contract import Connection
 
-LAYOUT = 6
+LAYOUT = 7
 """Counts changes of META_TABLES. A file of another layout is made anew: landing brings all of it again."""
 
 ROWS = 1000
@@ -112,6 +112,10 @@ META_TABLES = (
     (
         "CREATE TABLE IF NOT EXISTS meta.released (form_id VARCHAR, rule VARCHAR, severity VARCHAR, column_name VARCHAR, "
         "submissions BIGINT)"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS meta.pdp_log (position BIGINT, noted_at VARCHAR, who VARCHAR, event VARCHAR, said VARCHAR, "
+        "intact BOOLEAN)"
     ),
     f"CREATE TABLE IF NOT EXISTS meta.correction (form_id VARCHAR, {_listed(CORRECTION)})",
     f"CREATE TABLE IF NOT EXISTS pii._correction (form_id VARCHAR, {_listed(STAGED_CORRECTION)})",

@@ -1,0 +1,84 @@
+"""A search through all that a study keeps, files and tables, for texts that must not be there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracer_etl.names import literal, quote
+from tracer_etl.segments import lines_of
+from tracer_etl.warehouse import has_warehouse, open_warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+    from tracer_etl.study import Study
+    from tracer_etl.warehouse.contract import Connection
+
+AREAS = ("clean", "pii", "quarantine", "marts", "meta")
+
+
+def search(study: Study, texts: Collection[str]) -> dict[str, set[str]]:
+    """Say where which of the texts stand: by file relative to the study, or by `warehouse:schema.table`.
+
+    Landing, staging, warehouse, published copy, report, case lists, reference tables and logs; not the server, not
+    what somebody exported, not backups.
+    """
+    found: dict[str, set[str]] = {}
+    for place, text in _texts(study):
+        for one in texts:
+            if one in text:
+                found.setdefault(place, set()).add(one)
+    for place, connection in _databases(study):
+        for table, hits in _hits(connection, texts):
+            found.setdefault(f"{place}:{table}", set()).update(hits)
+    return found
+
+
+def _texts(study: Study) -> Iterator[tuple[str, str]]:
+    files = [one.file for one in study.references] + [one.file for one in study.case_lists if one.file]
+    files += [study.corrections, study.decisions, study.erasures, study.pdp_log]
+    for folder in (study.landing, study.staging, study.report, study.cases):
+        files += sorted(path for path in folder.rglob("*") if path.is_file())
+    for path in dict.fromkeys(files):
+        if path.exists():
+            place = str(path.relative_to(study.root)) if path.is_relative_to(study.root) else str(path)
+            yield from ((place, text) for text in _read(path))
+
+
+def _read(path: Path) -> Iterator[str]:
+    if path.name.endswith(".zst"):
+        yield from map(str, lines_of(path))
+    else:
+        yield path.read_bytes().decode("utf-8", "replace")
+
+
+def _databases(study: Study) -> Iterator[tuple[str, Connection]]:
+    import duckdb
+
+    if has_warehouse(study):
+        with open_warehouse(study) as warehouse:
+            yield "warehouse", warehouse.connection
+    if study.published.exists():
+        with duckdb.connect(str(study.published), read_only=True) as copy:
+            yield study.published.name, copy
+
+
+def _hits(connection: Connection, texts: Collection[str]) -> Iterator[tuple[str, set[str]]]:
+    listed = connection.execute(
+        "SELECT table_schema, table_name, column_name FROM information_schema.columns WHERE table_catalog = "
+        f"current_database() AND table_schema IN ({', '.join('?' * len(AREAS))}) ORDER BY 1, 2, 3",
+        list(AREAS),
+    ).fetchall()
+    columns: dict[str, list[str]] = {}
+    for area, table, column in listed:
+        columns.setdefault(f"{quote(area)}.{quote(table)}", []).append(column)
+    for table, names in columns.items():
+        whole = " || ' ' || ".join(f"coalesce(CAST({quote(name)} AS VARCHAR), '')" for name in names)
+        counts = ", ".join(f"count(CASE WHEN strpos(line, {literal(one)}) > 0 THEN 1 END)" for one in texts)
+        row = connection.execute(
+            f"SELECT {counts} FROM (SELECT {whole} AS line FROM {table}) AS lines"
+        ).fetchone()
+        hits = {one for one, count in zip(texts, row or (), strict=False) if count}
+        if hits:
+            yield table.replace('"', ""), hits
