@@ -12,10 +12,23 @@ if TYPE_CHECKING:
 _OTHER_BLANKS = ("'  '", *(f"chr({code})" for code in (9, 10, 12, 13)))
 
 
-def token_rows(source: str, row_key: str, columns: Sequence[str]) -> str:
-    """Give one row per token of the select_multiples and ranks of a table, in the bridge's own columns.
+def token_rows(source: str, row_key: str, column: str) -> str:
+    """Give one row per token of a select_multiple or rank, in the bridge's own columns.
 
-    `source` is a relation with `_submission_id`, the row key and the columns; its rows stay in their order.
+    It runs on every database. `source` is a relation with `_submission_id`, the row key and the column.
+    """
+    return (
+        f"SELECT _submission_id, _row_id, {literal(column)} AS question, unnest(tokens) AS choice, "
+        f"generate_subscripts(tokens, 1) AS _position FROM (SELECT _submission_id, {row_key} AS _row_id, "
+        f"regexp_split_to_array(trim({quote(column)}), '\\s+') AS tokens FROM {source} "
+        f"AS held WHERE {quote(column)} IS NOT NULL) AS split"
+    )
+
+
+def all_token_rows(source: str, row_key: str, columns: Sequence[str]) -> str:
+    """Give one row per token of the select_multiples and ranks of a table at once, in DuckDB's own words.
+
+    As `token_rows`, faster; the rows of `source` stay in their order.
     """
     asked = ", ".join(f"{{'question': {literal(c)}, 'tokens': {_tokens(quote(c))}}}" for c in columns)
     return (

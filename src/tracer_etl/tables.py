@@ -7,6 +7,7 @@ value that does not fit its type becomes a problem, never a silent NULL.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import file_digest
 from typing import TYPE_CHECKING
 
 from tracer_etl.bridge import token_rows
@@ -47,10 +48,11 @@ def build(segments: Sequence[Segment], schema: Schema, folder: Path, timezone: s
     without an offset are read as local time of `timezone`.
 
     Raises:
-        LandingError: a segment cannot be read.
+        LandingError: a segment is missing, cannot be read, or is not what was landed.
     """
     import duckdb
 
+    _verify(segments, schema.form_id)
     folder.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect(
         config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(folder / "spill")}
@@ -65,6 +67,19 @@ def build(segments: Sequence[Segment], schema: Schema, folder: Path, timezone: s
         ) from error
     finally:
         connection.close()
+
+
+def _verify(segments: Sequence[Segment], form_id: str) -> None:
+    """Compare each segment with its digest: DuckDB reads a torn one to where it is torn, without a word."""
+    for segment in segments:
+        try:
+            with segment.file.open("rb") as stream:
+                whole = not segment.sha256 or file_digest(stream, "sha256").hexdigest() == segment.sha256
+        except OSError:
+            whole = False
+        if not whole:
+            what = f"segment {segment.name} is not what was landed"
+            raise LandingError(what, where=form_id, remedy="restore the landing from its backup")
 
 
 class _Builder:

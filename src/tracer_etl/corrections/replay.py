@@ -188,7 +188,7 @@ class _Replay:
                 f"DELETE FROM work.bridge WHERE question = {literal(column)} AND _row_id IN ({touched})"
             )
             source = f"(SELECT * FROM {quote(name)} WHERE {table.row_key} IN ({touched}))"
-            self.connection.execute(f"INSERT INTO work.bridge {token_rows(source, table.row_key, [column])}")
+            self.connection.execute(f"INSERT INTO work.bridge {token_rows(source, table.row_key, column)}")
         self._write("SELECT * FROM work.bridge ORDER BY ALL", self.schema.bridge)
 
     def _conclude(self) -> Replayed:
