@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import file_digest
 from typing import TYPE_CHECKING
 
-from tracer_etl.bridge import token_rows
+from tracer_etl.bridge import all_token_rows
 from tracer_etl.casts import cast, position_parts
 from tracer_etl.errors import LandingError
 from tracer_etl.names import literal, quote
@@ -205,7 +205,9 @@ class _Builder:
 
     def _bridge(self) -> str:
         asked = {t: [c.name for c in t.columns if c.kind in TOKENS] for t in self.schema.tables}
-        parts = [token_rows(_kept(table), table.row_key, names) for table, names in asked.items() if names]
+        parts = [
+            all_token_rows(_kept(table), table.row_key, names) for table, names in asked.items() if names
+        ]
         empty = (
             "SELECT "
             + ", ".join(f"NULL::{kind} AS {name}" for name, kind in BRIDGE_COLUMNS.items())
