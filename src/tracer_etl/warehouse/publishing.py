@@ -51,6 +51,7 @@ def guarded(path: Path) -> Iterator[None]:
         duckdb.FatalException,
         duckdb.OutOfMemoryException,
         duckdb.SerializationException,
+        duckdb.TransactionException,  # a commit that finds the disk full
     ) as error:
         what = f"cannot be used ({str(error).splitlines()[0]})"
         remedy = "check rights and free disk space, and that no other loader is running"
