@@ -41,12 +41,15 @@ def export(
 ) -> None:
     """Write the clean tables into FOLDER for SPSS, Stata, R, Excel, maps and archives.
 
-    Only the published copy is read: nothing in the files identifies a person directly.
+    Only the published copy is read: nothing in the files identifies a person directly. Who exports what is
+    noted in the study's log (`tracer-etl privacy log`). For everybody to have: `tracer-etl privacy extract`.
     """
-    wish = exports.Wish(language, labels, for_excel)
-    done = exports.export(
-        the_study().published, folder, formats=formats or exports.FORMATS, forms=forms, wish=wish
-    )
+    from tracer_etl.privacy.pdp_log import note
+
+    study, wish = the_study(), exports.Wish(language, labels, for_excel)
+    wanted = formats or exports.FORMATS
+    note(study.pdp_log, "export", {"forms": list(forms), "formats": list(wanted), "folder": folder.name})
+    done = exports.export(study.published, folder, formats=wanted, forms=forms, wish=wish)
     remark(done.remarks)
     if as_json:
         print_json(done)

@@ -151,6 +151,20 @@ def show_proof(of: str, key: str, as_json: bool) -> None:
 
 
 @privacy.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@with_json
+def extract(folder: Path, as_json: bool) -> None:
+    """Write the open data of `[[public]]` into FOLDER: k-anonymous, with pseudonyms.
+
+    The key of the pseudonyms is in TRACER_PSEUDONYM_KEY; without it nothing is written.
+    """
+    from tracer_etl.exports.public import publish
+
+    made = publish(the_study(), folder)
+    give(made, ("name", "rows", "suppressed", "smallest_class", "generalised"), as_json)
+
+
+@privacy.command()
 @click.argument("bridge", type=click.Path(path_type=Path, dir_okay=False))
 def rotate(bridge: Path) -> None:
     """Change the key of pseudonyms: write old and new name of everybody published into BRIDGE.

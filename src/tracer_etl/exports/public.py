@@ -94,6 +94,10 @@ def extracts(study: Study) -> tuple[Extract, ...]:
             raise StudyError(f"wrong keys ({error})", where="study.toml [[public]]") from error
         if not one.quasi or one.k < 2:  # noqa: PLR2004 - one is nobody's crowd
             raise StudyError("needs `quasi`, and k of 2 or more", where=one.where)
+        treated = {*one.round, *one.months, *one.diverse, *one.generalise, *one.reviewed}
+        stray = sorted(treated - {*one.quasi, *one.columns})
+        if stray:
+            raise StudyError(f"not among its columns: {', '.join(stray)}", where=one.where)
         found.append(one)
     return tuple(found)
 
@@ -159,6 +163,8 @@ def _refuse(name: str, kind: str, values: pd.Series[Any], one: Extract) -> None:
     Raises:
         StudyError: it does.
     """
+    from pandas.api.types import is_object_dtype, is_string_dtype
+
     told = values.dropna().astype(str)
     if name == one.subject or name.startswith("_") or kind.startswith("geo") or kind == "media":
         raise StudyError(
@@ -168,7 +174,8 @@ def _refuse(name: str, kind: str, values: pd.Series[Any], one: Extract) -> None:
     if found:
         what = f"column {name} holds {', '.join(sorted(found))}"
         raise StudyError(what, where=one.where, remedy="correct the answers, or take the column out")
-    if values.dtype != object or name in (*one.reviewed, *one.months):
+    text = is_object_dtype(values.dtype) or is_string_dtype(values.dtype)
+    if not text or name in (*one.reviewed, *one.months):
         return
     long = told.nunique() > _FEW_VALUES or (len(told) and told.str.len().max() > _SHORT)
     if kind == "text" or long:
