@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from tracer_etl.schema import Schema, SqlType
 
+MEMORY_LIMIT = "700MB"
 
-_CONFIG = {"storage_compatibility_version": STORAGE, "memory_limit": "700MB"}
+_STORED = f"STORAGE_VERSION '{STORAGE}', ROW_GROUP_SIZE {2 * 20_480}"
+"""Groups that a batch fills go to the file as they come; an unfilled one is kept in memory and packed at the end."""
 
 
 class Warehouse(Loader):
@@ -37,7 +39,11 @@ class Warehouse(Loader):
         with guarded(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             new = not path.exists()
-            self.files = duckdb.connect(str(path), config={**_CONFIG})
+            self.files = duckdb.connect(
+                config={"memory_limit": MEMORY_LIMIT, "temp_directory": f"{path}.tmp"}
+            )
+            self.files.execute(f"ATTACH {literal(str(path))} AS warehouse ({_STORED})")
+            self.files.execute("USE warehouse")
             if new:
                 path.chmod(0o600)  # it holds `pii`
             self.files.execute(f"SET TimeZone = {literal(timezone)}")
@@ -100,7 +106,7 @@ class Warehouse(Loader):
         with guarded(self.path):
             self.files.close()
             part.unlink(missing_ok=True)
-            with duckdb.connect(config={"memory_limit": "700MB"}) as copying:
+            with duckdb.connect(config={"memory_limit": MEMORY_LIMIT}) as copying:
                 copying.execute(f"ATTACH {literal(str(self.path))} AS present (READ_ONLY)")
                 copying.execute(f"ATTACH {literal(str(part))} AS fresh (STORAGE_VERSION '{STORAGE}')")
                 part.chmod(0o600)

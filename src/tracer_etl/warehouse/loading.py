@@ -9,18 +9,17 @@ twice, or again after a crash.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracer_etl.errors import WarehouseError
 from tracer_etl.names import literal, quote
-from tracer_etl.records import SETS_ASIDE
-from tracer_etl.schema import BRIDGE_COLUMNS, TOKENS
+from tracer_etl.schema import BRIDGE_COLUMNS
 from tracer_etl.warehouse.contract import Loaded, areas
+from tracer_etl.warehouse.flows import COUNTED, IS_STORED, Touched, flows
 from tracer_etl.warehouse.meta import STAGED_CORRECTION, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from duckdb import DuckDBPyConnection
@@ -28,15 +27,6 @@ if TYPE_CHECKING:
     from tracer_etl.schema import Schema, SqlType
     from tracer_etl.study import Reference
     from tracer_etl.warehouse.contract import Batch, Connection
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """Rows on their way: what `old` finds in `target` is replaced by what `select` reads of the batch."""
-
-    target: str
-    old: str
-    select: str
 
 
 class Loader(ABC):
@@ -130,17 +120,18 @@ class Loader(ABC):
             if anew:
                 self._renew(schema)
             self._stage(batch)
-            changed = self._touch(schema)
-            if changed:
+            touched = self._touch(schema)
+            if touched:
                 self._overlook(schema.form_id)
-            for flow in flows(schema) if changed else ():
-                if not anew:
+            for flow in flows(schema, touched) if touched else ():
+                if touched.stored:
                     self.connection.execute(f"DELETE FROM {flow.target} WHERE {flow.old}")
-                self._fill(flow.target, flow.select)
+                if flow.select:
+                    self._fill(flow.target, flow.select)
             self._record(batch)
             if anew:
                 self._settle(schema)
-        return self.summary(schema.form_id, changed)
+        return self.summary(schema.form_id, len(touched))
 
     def _renew(self, schema: Schema) -> None:
         """Make the form's tables from its Schema; landing brings all rows again."""
@@ -168,7 +159,7 @@ class Loader(ABC):
             rows = _UNCORRECTED if none else f"SELECT * FROM {literal(str(file))}"
             self.files.execute(f"CREATE OR REPLACE TEMP VIEW {quote('staged_' + name)} AS {rows}")
 
-    def _touch(self, schema: Schema) -> int:
+    def _touch(self, schema: Schema) -> Touched:
         """Find what is newer than what is there, and note the new state."""
         form = literal(schema.form_id)
         self._bring(
@@ -180,19 +171,21 @@ class Loader(ABC):
         )
         self.connection.execute("DROP TABLE IF EXISTS touched")
         self.connection.execute(
-            f"CREATE TEMP TABLE touched AS SELECT i.* FROM incoming i LEFT JOIN meta.submission s ON s.form_id = {form} "
-            "AND s._submission_id = i._submission_id WHERE s._submission_id IS NULL OR CASE "
-            "WHEN i._revision IS NULL OR s.state = 'deleted' THEN i._landed >= s._landed "
+            "CREATE TEMP TABLE touched AS SELECT i.*, s._submission_id IS NOT NULL AS stored FROM incoming i "
+            f"LEFT JOIN meta.submission s ON s.form_id = {form} AND s._submission_id = i._submission_id "
+            "WHERE s._submission_id IS NULL OR CASE WHEN i._revision IS NULL OR s.state = 'deleted' THEN i._landed >= s._landed "
             "ELSE (i._revision, i._landed) >= (s._revision, s._landed) END"
         )
         self._tell("touched", "incoming")
-        self.connection.execute(f"DELETE FROM meta.submission WHERE form_id = {form} AND {_IN_TOUCHED}")
+        found = self.connection.execute(COUNTED).fetchone() or (0, 0, 0, 0, True)
+        touched = Touched(*found)
+        if touched.stored:
+            self.connection.execute(f"DELETE FROM meta.submission WHERE form_id = {form} AND {IS_STORED}")
         self.connection.execute(
             f"INSERT INTO meta.submission SELECT {form}, _submission_id, coalesce(_revision, 0), _landed, state "
             "FROM touched ORDER BY _landed"
         )
-        row = self.connection.execute("SELECT count(*) FROM touched").fetchone()
-        return int(row[0]) if row else 0
+        return touched
 
     def _overlook(self, form_id: str) -> None:
         """Forget that the form's submissions were judged against the rest of the study: some are new, or new again."""
@@ -314,39 +307,6 @@ _SUMMARIES = {
 }
 
 
-def flows(schema: Schema) -> Iterator[Flow]:
-    """List where the rows of a batch go, parents before children."""
-    for table in schema.tables:
-        staged = quote("staged_" + table.name)
-        for area, columns in areas(table).items():
-            select = f"SELECT {', '.join(map(quote, columns))} FROM {staged} WHERE {_in_state(area)}"
-            yield Flow(f"{area}.{quote(table.name)}", _IN_TOUCHED, select)
-    hidden = [
-        literal(c.name)
-        for t in schema.tables
-        for c in t.columns
-        if c.privacy == "direct" and c.kind in TOKENS
-    ]
-    for area in ("clean", "quarantine"):
-        kept = f" AND question NOT IN ({', '.join(hidden)})" if hidden and area == "clean" else ""
-        select = f"SELECT * FROM {quote('staged_' + schema.bridge)} WHERE {_in_state(area)}{kept}"
-        yield Flow(f"{area}.{quote(schema.bridge)}", _IN_TOUCHED, select)
-    form = literal(schema.form_id)
-    for target, staged in (
-        ("quarantine.reason", f"(SELECT *, 'check' AS origin, '' AS detail, {_HOLDS} FROM staged_reasons)"),
-        ("quarantine.problem", "staged_problems"),
-        ("pii._attachment", "staged_attachments"),
-        ("pii._correction", "staged_corrections"),
-    ):
-        select = f"SELECT {form} AS form_id, * FROM {staged} WHERE {_IN_TOUCHED}"
-        yield Flow(target, f"form_id = {form} AND {_IN_TOUCHED}", select)
-
-
-def _in_state(area: str) -> str:
-    state = "set_aside" if area == "quarantine" else "good"
-    return f"_submission_id IN (SELECT _submission_id FROM touched WHERE state = '{state}')"
-
-
 _PER_SUBMISSION = (
     "meta.submission",
     "meta.load",
@@ -360,10 +320,6 @@ _UNCORRECTED = (
     f"SELECT {', '.join(f'NULL::{kind} AS {name}' for name, kind in STAGED_CORRECTION.items())} WHERE false"
 )
 """Stands for the corrections of a batch to which nobody has made any."""
-_HOLDS = (
-    f"CASE WHEN severity IN ({', '.join(map(literal, SETS_ASIDE))}) THEN 'open' ELSE 'listed' END AS state"
-)
-_IN_TOUCHED = "_submission_id IN (SELECT _submission_id FROM touched)"
 _PROOF = (
     "server_count", "distinct_keys", "pages", "swept", "pulled_at", "remarks", "missing", "failed",
 )  # fmt: skip
