@@ -348,7 +348,7 @@ CASES: dict[tuple[str, ...], tuple[World, World]] = {
         _ideas(_COFFEE, _WELDING, f"{_COFFEE.upper()}!"),
         _ideas(_COFFEE, _WELDING, "kopi", "kopi"),
     ),
-    ("X20", "batch", "info"): (_withdrawn("A1", "A8"), _withdrawn("A1")),
+    ("X20", "batch", "critical"): (_withdrawn("A1", "A8"), _withdrawn("A1")),
     ("X21", "batch", "critical"): (
         _published(note="telp 0812 atau 081234567890"),
         _published(lot="0812345678901234ab" * 3, note="uuid:00000000-0000-4000-8000-081234567890"),
@@ -367,7 +367,7 @@ ALSO_BROKEN: list[tuple[tuple[str, ...], World]] = [
     (("X12", "submission", "warning"), _phones(("A1", "086099000001"))),
     (("X13", "submission", "info"), _employer(9, 1, 3)),
     (("X18", "submission", "warning"), _applied("3505014705990001", ended="2024-03-17")),
-    (("X20", "batch", "info"), _withdrawn("A9")),
+    (("X20", "batch", "critical"), _withdrawn("A9")),
     (("X21", "batch", "critical"), _published(note="SRI setyowati")),
     (("X21", "batch", "critical"), _published(note="nomor 3505014705990001")),
     (("X21", "batch", "critical"), _published(place="-8.0955 112.1609")),
