@@ -38,7 +38,10 @@ GOOD = [
     work("c1", "P03", "A7", today=date(2026, 1, 11), duration_min=31.0),
     work("w1", "P01", "A8", mode="4", duration_min=9.0),
 ]
-HELD = [work(f"b{n}", "P02", f"A{n}", duration_min=12.0, _review_state="hasIssues" if n == 4 else "") for n in (4, 5, 6)]
+HELD = [
+    work(f"b{n}", "P02", f"A{n}", duration_min=12.0, _review_state="hasIssues" if n == 4 else "")
+    for n in (4, 5, 6)
+]
 PEOPLE = [
     {"alumni_id": f"A{n}", "sex": "2", "kec_code": "350501" if n < 5 else "350502"} for n in range(1, 10)
 ]

@@ -115,7 +115,9 @@ def test_oversight_finds_what_was_planted_on_enumerators_and_holds_nothing_else(
         found = connection.execute(
             "SELECT rule, _submission_id FROM quarantine.reason WHERE regexp_full_match(rule, 'H[0-9]{2}') AND state = 'open'"
         ).fetchall()
-        hasty = connection.execute("SELECT _submission_id FROM quarantine.reason WHERE rule = 'H19'").fetchall()
+        hasty = connection.execute(
+            "SELECT _submission_id FROM quarantine.reason WHERE rule = 'H19'"
+        ).fetchall()
         seen = connection.execute(
             "SELECT rule FROM meta.finding WHERE scope = 'enumerator' AND key = ?", [truth["enumerator"]]
         ).fetchall()
