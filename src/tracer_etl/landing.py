@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One named segment; `paths` are the leaf paths that occur in it, `first` its first sequence number."""
+    """One named segment; `paths` are the leaf paths that occur in it, `first` its first sequence number.
+
+    `longest` is its longest line in bytes; segments of earlier releases did not note it.
+    """
 
     name: str
     file: Path
@@ -40,6 +43,7 @@ class Segment:
     first: int
     sha256: str
     paths: tuple[str, ...]
+    longest: int = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,7 @@ class Landing:
                 entry["first"],
                 entry["sha256"],
                 tuple(entry["paths"]),
+                *((entry["longest"],) if "longest" in entry else ()),
             )
             for entry in self.manifest["segments"]
         )

@@ -48,6 +48,7 @@ class SegmentWriter:
             "first": self.first,
             "sha256": digests[0],
             "paths": sorted(self._paths),
+            "longest": self._files[0].longest,
         }
 
     def abandon(self) -> None:
@@ -96,12 +97,13 @@ class _Packed:
         import zstandard
 
         self.path, self.part = path, path.with_name(path.name + ".part")
-        self.stream, self.digest = self.part.open("wb"), hashlib.sha256()
+        self.stream, self.digest, self.longest = self.part.open("wb"), hashlib.sha256(), 0
         self._compressor = zstandard.ZstdCompressor(level=3).compressobj()
 
     def write(self, line: Any) -> None:  # noqa: ANN401 - JSON is anything
-        text = json.dumps(line, ensure_ascii=False, separators=(",", ":"))
-        self._put(self._compressor.compress(text.encode() + b"\n"))
+        text = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        self.longest = max(self.longest, len(text))
+        self._put(self._compressor.compress(text))
 
     def _put(self, packed: bytes) -> None:
         if packed:

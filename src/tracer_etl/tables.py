@@ -82,6 +82,11 @@ def _verify(segments: Sequence[Segment], form_id: str) -> None:
             raise LandingError(what, where=form_id, remedy="restore the landing from its backup")
 
 
+def _room(segments: Sequence[Segment]) -> int:
+    """Give the bytes the longest line needs: DuckDB takes twice as much for each thread, needed or not."""
+    return max(16 * 1024 * 1024, *(segment.longest for segment in segments))
+
+
 class _Builder:
     """Holds the connection and the schema while the statements of one build run in order.
 
@@ -131,7 +136,7 @@ class _Builder:
         files = ", ".join(literal(str(segment.file)) for segment in self.segments)
         source = (
             f"read_json([{files}], format='newline_delimited', compression='zstd', columns={{{columns}}}, "
-            "maximum_object_size=67108864)"
+            f"maximum_object_size={_room(self.segments)})"
             if self.segments
             else "(SELECT "
             + ", ".join(f"NULL::{kind} AS {quote(n)}" for n, kind in self._declared().items())
@@ -264,7 +269,7 @@ class _Builder:
             f"{literal(path)} AS path, value, 'unknown_field' AS reason FROM (SELECT j.key, j.landed, "
             f"unnest({listed}) AS value FROM read_json({literal(str(segment.file))}, format='newline_delimited', "
             "compression='zstd', columns={key: 'VARCHAR', landed: 'BIGINT', data: 'JSON'}, "
-            f"maximum_object_size=67108864) j SEMI JOIN {self.root} "
+            f"maximum_object_size={_room([segment])}) j SEMI JOIN {self.root} "
             f"ON key = _submission_id AND landed = _landed) WHERE trim(value, {BLANK}) <> ''"
         )
 
