@@ -451,7 +451,7 @@ def test_a_range_is_told_of_open_numbers_only(folder: Path) -> None:
 
 def test_the_report_links_the_codebooks_beside_it(copy: Path, folder: Path) -> None:
     report = copy.parent / "report"
-    page = (report / "index.html").read_text(encoding="utf-8")
+    page = (report / "quality.html").read_text(encoding="utf-8")
     links = re.findall(r'href="(codebook/[^"]+)"', page)
     assert links == ["codebook/visit.html"]
     own = (folder / "codebook" / "visit.html").read_text(encoding="utf-8")

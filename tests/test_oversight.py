@@ -315,7 +315,7 @@ def test_the_command_shows_the_last_run(folder: Path) -> None:
     said = command(folder)
     assert "T01" in said
     assert "T03" not in said
-    assert "4 checks: 2 found something, 1 passed, 1 not evaluated" in said
+    assert "13 checks: 3 found something, 8 passed, 2 not evaluated" in said
     assert "T04 not evaluated: the table clean.registry is not there" in said
     assert "T03" in command(folder, "--all")
     [one] = json.loads(command(folder, "--rule", "T01", "--json"))
@@ -360,8 +360,8 @@ def test_both_databases_hold_the_same(folder: Path, server: Server, monkeypatch:
 
 
 def all_rows_but_marks(rows: dict[str, list]) -> dict[str, list]:
-    """Leave out the ledger's digests, which name the database."""
+    """Leave out the ledger's digests, which name the database, and what each batch counted: one had one, one two."""
     return {
-        **rows,
+        **{table: found for table, found in rows.items() if table != "meta.row_check"},
         "meta.setting": [row for row in rows["meta.setting"] if not row[0].startswith("overseen")],
     }
