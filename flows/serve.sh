@@ -8,8 +8,9 @@ export PREFECT_HOME="${PREFECT_HOME:-$PWD/var/prefect}" PREFECT_CLI_PROMPT=false
 export PREFECT_API_URL="http://127.0.0.1:${PORT:-4200}/api"
 export PREFECT_SERVER_ANALYTICS_ENABLED=false DO_NOT_TRACK=1 GX_ANALYTICS_ENABLED=false
 
+mkdir -p "$PREFECT_HOME"
 trap 'kill $(jobs -p) 2> /dev/null || true; wait' EXIT
-"$bin/prefect" server start --host 127.0.0.1 --port "${PORT:-4200}" > /dev/null &
+"$bin/prefect" server start --host 127.0.0.1 --port "${PORT:-4200}" > "$PREFECT_HOME/server.log" 2>&1 &
 until "$bin/python" -c "import urllib.request as r; r.urlopen('$PREFECT_API_URL/health')" 2> /dev/null; do
   kill -0 $! || exit 1
   sleep 1
