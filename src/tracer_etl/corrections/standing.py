@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracer_etl.corrections.replay import UNKNOWN
+from tracer_etl.warehouse.contract import one_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,17 +42,12 @@ def note_unlanded(warehouse: Warehouse, form_id: str, lines: Iterable[Line]) -> 
             key for key in {line.fields["submission"] for line in own} if _landed(connection, form_id, key)
         }
         missing = [(n, line) for n, line in enumerate(own, 1) if line.fields["submission"] not in landed]
-        connection.execute("BEGIN")
-        try:
+        with one_transaction(connection):
             connection.execute(
                 f"DELETE FROM pii._correction WHERE form_id = ? AND state = '{UNKNOWN}'", [form_id]
             )
             for position, line in missing:
                 _note(connection, position, line)
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
 
 
 def _landed(connection: Connection, form_id: str, submission: str) -> bool:

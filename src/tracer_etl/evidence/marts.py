@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tracer_etl.errors import StudyError
+from tracer_etl.warehouse.contract import one_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,14 +53,8 @@ def make_marts(connection: Connection) -> tuple[str, ...]:
     Raises:
         StudyError: a table that a mart reads is not loaded; no mart has changed.
     """
-    connection.execute("begin")
-    try:
-        made = tuple(_make(connection))
-    except BaseException:
-        connection.execute("rollback")
-        raise
-    connection.execute("commit")
-    return made
+    with one_transaction(connection):
+        return tuple(_make(connection))
 
 
 def _make(connection: Connection) -> Iterator[str]:

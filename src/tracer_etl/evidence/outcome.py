@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tracer_etl.evidence import storing
+from tracer_etl.warehouse.contract import one_transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     import pandas as pd
 
     from tracer_etl.evidence.marts import Connection
-
-
-@contextmanager
-def one_transaction(connection: Connection) -> Iterator[None]:
-    """Keep what is done inside, or nothing of it."""
-    connection.execute("begin")
-    try:
-        yield
-    except BaseException:
-        connection.execute("rollback")
-        raise
-    connection.execute("commit")
 
 
 def store(

@@ -6,7 +6,7 @@ go when the rule finds it no more. Unchanged findings change nothing.
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from tracer_etl.errors import ChecksFailed
@@ -15,10 +15,11 @@ from tracer_etl.oversight.evaluate import Evaluator
 from tracer_etl.oversight.judged import ORIGIN, judged
 from tracer_etl.quarantine.settling import settle_within
 from tracer_etl.records import SETS_ASIDE
+from tracer_etl.warehouse.contract import one_transaction
 from tracer_etl.warehouse.meta import insert_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tracer_etl.oversight.evaluate import Result
     from tracer_etl.oversight.registry import Check
@@ -56,7 +57,7 @@ def judge(
         with judged(connection) as views:
             evaluator = Evaluator(connection, rules, checks, views)
             results = [evaluator.result(rule) for rule in rules.rules if rule.stage == stage]
-        with _all_or_nothing(connection):
+        with one_transaction(connection):
             _note(connection, stage, results)
             if stage == "marts":
                 return {}
@@ -106,17 +107,6 @@ def stop_if_failed(connection: Connection, stage: Stage, where: str) -> None:
 def _forms(connection: Connection) -> list[str]:
     rows = connection.execute("SELECT DISTINCT form_id FROM meta.form_table ORDER BY 1").fetchall()
     return [str(row[0]) for row in rows]
-
-
-@contextmanager
-def _all_or_nothing(connection: Connection) -> Iterator[None]:
-    connection.execute("BEGIN")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 def _note(connection: Connection, stage: Stage, results: Sequence[Result]) -> None:

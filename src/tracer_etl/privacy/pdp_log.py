@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracer_etl.errors import LandingError
 from tracer_etl.shelf import claimed
+from tracer_etl.warehouse.contract import one_transaction
 from tracer_etl.warehouse.meta import insert_rows
 
 if TYPE_CHECKING:
@@ -103,10 +104,9 @@ def keep(warehouse: Warehouse, log: Path) -> None:
             [number, one.at, one.who, one.event, json.dumps(one.said, ensure_ascii=False), one.intact]
             for number, one in enumerate(entries, 1)
         ]
-        connection.execute("BEGIN")
-        connection.execute("DELETE FROM meta.pdp_log")
-        insert_rows(connection, "meta.pdp_log", rows)
-        connection.execute("COMMIT")
+        with one_transaction(connection):
+            connection.execute("DELETE FROM meta.pdp_log")
+            insert_rows(connection, "meta.pdp_log", rows)
 
 
 def user() -> str:

@@ -13,6 +13,7 @@ from tracer_etl.names import literal, quote
 from tracer_etl.quarantine.decisions import EVERY_RULE, overruled, standings
 from tracer_etl.records import SETS_ASIDE
 from tracer_etl.schema import TOKENS
+from tracer_etl.warehouse.contract import one_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,14 +77,8 @@ class _Settling:
         return bool(self.root) and (bool(self.decisions) or noted != [0])
 
     def run(self) -> int:
-        self.connection.execute("BEGIN")
-        try:
-            moved = self.settle()
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
-        return moved
+        with one_transaction(self.connection):
+            return self.settle()
 
     def settle(self) -> int:
         self._stand()

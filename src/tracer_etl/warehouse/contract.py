@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
     from typing import Self
@@ -52,6 +53,26 @@ class Connection(Protocol):
     def execute(self, query: str, parameters: Any = None, /) -> Any:  # noqa: ANN401 - drivers type it differently
         """Run a statement and give what has `fetchone` and `fetchall`."""
         ...
+
+
+class Executes(Protocol):
+    """What runs statements without parameters: any driver's connection."""
+
+    def execute(self, query: str, /) -> Any:  # noqa: ANN401 - drivers type it differently
+        """Run a statement."""
+        ...
+
+
+@contextmanager
+def one_transaction(connection: Executes) -> Iterator[None]:
+    """Keep what is done inside, or nothing of it."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
 
 
 class Warehouse(Protocol):

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tracer_etl.names import literal, quote
+from tracer_etl.warehouse.contract import one_transaction
 from tracer_etl.warehouse.loading import Loader
 from tracer_etl.warehouse.meta import prepare
 from tracer_etl.warehouse.publishing import STORAGE, guarded, new_copy
@@ -73,14 +74,8 @@ class Warehouse(Loader):
 
     @contextmanager
     def _transaction(self, purpose: str = "") -> Iterator[None]:
-        with self.alone(purpose):
-            self.files.execute("BEGIN")
-            try:
-                yield
-            except BaseException:
-                self.files.execute("ROLLBACK")
-                raise
-            self.files.execute("COMMIT")
+        with self.alone(purpose), one_transaction(self.files):
+            yield
 
     def _create(self, name: str, columns: Mapping[str, SqlType]) -> None:
         declared = ", ".join(f"{quote(column)} {kind}" for column, kind in columns.items())
