@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tracer_etl.names import allocate, literal, quote
+from tracer_etl.quarantine.settling import columns_by_area
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +56,7 @@ def _tables(connection: Connection) -> list[tuple[str, str]]:
 
 def _both(connection: Connection, form_id: str, table: str) -> str:
     """Select a table's rows from where they are, in the columns of `quarantine`, which has all."""
-    columns, name = _columns(connection, table), quote(table)
+    columns, name = columns_by_area(connection, table), quote(table)
     listed = ", ".join(map(quote, columns["quarantine"]))
     keys = [key for key in ("_submission_id", "_row_id") if key in columns["quarantine"]]
     good = f"clean.{name}"
@@ -65,15 +66,3 @@ def _both(connection: Connection, form_id: str, table: str) -> str:
         f"SELECT {listed} FROM {good} UNION ALL SELECT {listed} FROM quarantine.{name} WHERE _submission_id IN "
         f"(SELECT _submission_id FROM held_by_oversight WHERE form_id = {literal(form_id)})"
     )
-
-
-def _columns(connection: Connection, table: str) -> dict[str, list[str]]:
-    rows = connection.execute(
-        "SELECT table_schema, column_name FROM information_schema.columns WHERE table_catalog = current_database() "
-        "AND table_schema IN ('pii', 'quarantine') AND table_name = ? ORDER BY ordinal_position",
-        [table],
-    ).fetchall()
-    found: dict[str, list[str]] = {}
-    for area, column in rows:
-        found.setdefault(area, []).append(column)
-    return found

@@ -57,6 +57,19 @@ def remarks(connection: Connection, file: str) -> list[str]:
     return [f"{file}: {count} line(s) {state}; {see}" for state, count in rows]
 
 
+def columns_by_area(connection: Connection, table: str) -> dict[str, list[str]]:
+    """Give the columns of a form's table in each of `clean`, `pii` and `quarantine`, which has all; in order."""
+    rows = connection.execute(
+        "SELECT table_schema, column_name FROM information_schema.columns WHERE table_name = ? AND "
+        "table_catalog = current_database() AND table_schema IN ('clean', 'pii', 'quarantine') ORDER BY ordinal_position",
+        [table],
+    ).fetchall()
+    found: dict[str, list[str]] = {}
+    for area, column in rows:
+        found.setdefault(area, []).append(column)
+    return found
+
+
 class _Settling:
     """Holds the connection and the standing decisions while the statements run in order."""
 
@@ -166,19 +179,8 @@ class _Settling:
         )
         return int(moved[0])
 
-    def _columns(self, table: str) -> dict[str, list[str]]:
-        rows = self.connection.execute(
-            "SELECT table_schema, column_name FROM information_schema.columns WHERE table_name = ? AND "
-            "table_catalog = current_database() AND table_schema IN ('clean', 'pii', 'quarantine') ORDER BY ordinal_position",
-            [table],
-        ).fetchall()
-        found: dict[str, list[str]] = {}
-        for area, column in rows:
-            found.setdefault(area, []).append(column)
-        return found
-
     def _move_rows(self, table: str) -> None:
-        columns, name = self._columns(table), quote(table)
+        columns, name = columns_by_area(self.connection, table), quote(table)
         for area in columns.keys() - {"quarantine"}:
             listed = ", ".join(map(quote, columns[area]))
             self.connection.execute(
