@@ -25,8 +25,10 @@ import zstandard
 from build_load import TIMEZONE, form, make, no_reasons
 
 from tracer_etl import batches, pipeline, tables
+from tracer_etl.corrections.log import read_corrections
 from tracer_etl.landing import Landing
 from tracer_etl.names import literal
+from tracer_etl.privacy.withdrawal import withdrawn
 from tracer_etl.records import Proof, Received
 from tracer_etl.segments import SEGMENT_RECORDS, lines_of
 from tracer_etl.study import Study, read_study
@@ -118,7 +120,9 @@ def store(root: Path, stored: int) -> Study:
         "proofs": [],
     }
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    schema, recipe, pending = batches.pending(study, study.forms[0])
+    schema, recipe, pending = batches.pending(
+        study, study.forms[0], read_corrections(study), withdrawn(study)
+    )
     for segments in pending:
         staged = root / "first" / segments[0].name
         tables.build(segments, schema, staged, TIMEZONE)

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 
 from tracer_etl import __version__
 from tracer_etl.corrections.log import digest as corrections_digest
-from tracer_etl.corrections.log import read_corrections
 from tracer_etl.errors import StudyError
 from tracer_etl.landing import Landing
-from tracer_etl.privacy.withdrawal import withdrawn
 from tracer_etl.warehouse import open_warehouse
 from tracer_etl.warehouse.contract import Batch
 
@@ -20,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tracer_etl.landing import Segment
+    from tracer_etl.logbook import Line
+    from tracer_etl.privacy.withdrawal import Withdrawn
     from tracer_etl.schema import Schema
     from tracer_etl.study import Study, StudyForm
 
@@ -36,10 +36,17 @@ def compiled(study: Study, form: StudyForm) -> Schema:
     return study.schema(form, Landing(study.landing, form.form_id).deployed())
 
 
-def pending(study: Study, form: StudyForm) -> tuple[Schema, str, list[Sequence[Segment]]]:
-    """List the batches to make; a form without any submission is one empty batch: it has its tables all the same."""
+def pending(
+    study: Study, form: StudyForm, corrected: Sequence[Line], out: Withdrawn
+) -> tuple[Schema, str, list[Sequence[Segment]]]:
+    """List the batches to make; a form without any submission is one empty batch: it has its tables all the same.
+
+    `corrected` is the log of corrections, and `out` who has withdrawn: either makes a form's rows others.
+    """
     schema = compiled(study, form)
-    recipe = _recipe(study, schema)
+    recipe = _recipe(
+        study, schema, f"{corrections_digest(corrected, schema.form_id)} {out.digest(schema.form_id)}"
+    )
     segments = Landing(study.landing, form.form_id).segments()
     with open_warehouse(study) as warehouse:
         made = warehouse.recipe(form.form_id) == recipe
@@ -48,16 +55,12 @@ def pending(study: Study, form: StudyForm) -> tuple[Schema, str, list[Sequence[S
     return schema, recipe, list(_batches(new)) or ([] if made else [()])
 
 
-def _recipe(study: Study, schema: Schema) -> str:
+def _recipe(study: Study, schema: Schema, more: str) -> str:
     """Digest what turns landed submissions into rows and verdicts."""
     files = [study.expectations / f"{table.name}.yaml" for table in schema.tables]
     xforms = hashlib.sha256("".join(form.xform for form in schema.forms).encode()).hexdigest()
-    corrected = corrections_digest(read_corrections(study), schema.form_id)
-    out = withdrawn(study).digest(schema.form_id)
     lists = [study.media / choices.file for choices in schema.newest.lists.values() if choices.file]
-    return digest(
-        [*files, *lists], f"{__version__} {schema.fingerprint} {xforms} {study.timezone} {corrected} {out}"
-    )
+    return digest([*files, *lists], f"{__version__} {schema.fingerprint} {xforms} {study.timezone} {more}")
 
 
 def digest(files: Sequence[Path], more: str) -> str:

@@ -137,7 +137,7 @@ def build(study: Study, forms: Sequence[str] = (), progress: Progress = silent) 
 
     built, corrected_by, out = [], read_corrections(study), withdrawn(study)
     for form in study.chosen(forms):
-        schema, recipe, pending = batches.pending(study, form)
+        schema, recipe, pending = batches.pending(study, form, corrected_by, out)
         corrections = corrections_of(corrected_by, schema)
         shutil.rmtree(study.staging / form.form_id, ignore_errors=True)
         done = [tables.Built(form.form_id, study.staging, 0, 0)]
