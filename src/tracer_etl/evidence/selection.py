@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     from tracer_etl.evidence.selection_marks import Points
 
 ACCEPT, RESERVE, REJECT, INELIGIBLE, PENDING = "accept", "reserve", "reject", "ineligible", "pending"
+GATES = (
+    "resident",
+    "age",
+    "not_student",
+    "wants_work",
+    "not_full_time",
+    "training",
+    "available",
+    "statement",
+)
+"""What an applicant must fulfil, in the order of the checks; `gate_<name>` in marts.selection_applicant."""
 _SATURDAY, _HAIR = 5, 1e-9
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from tracer_etl.errors import StudyError
 from tracer_etl.evidence.outcome import store
 from tracer_etl.evidence.past_training import identities, months_before, recently_trained
-from tracer_etl.evidence.selection import ACCEPT, PENDING, Applicant, appeal_deadline, select
+from tracer_etl.evidence.selection import ACCEPT, GATES, PENDING, Applicant, appeal_deadline, select
 from tracer_etl.evidence.selection_marks import Mark, combine
 from tracer_etl.evidence.selection_validity import panels, severities
 from tracer_etl.evidence.storing import REAL, TEXT, TRUTH, WHOLE
@@ -79,19 +79,9 @@ TABLES = {
 ADULT = 18
 """Below it a guardian signs (UU PDP art. 25)."""
 
-_GATES = (
-    "resident",
-    "age",
-    "not_student",
-    "wants_work",
-    "not_full_time",
-    "training",
-    "available",
-    "statement",
-)
 _APPLICANT = f"""
 select submission_id, number, programme, target_group, sex, disability, age, desa_code,
-  need_status + need_welfare + need_vulnerable as need, {", ".join(f"gate_{gate}" for gate in _GATES)}
+  need_status + need_welfare + need_vulnerable as need, {", ".join(f"gate_{gate}" for gate in GATES)}
 from marts.selection_applicant order by place
 """
 _MARK = """
@@ -178,7 +168,7 @@ def read_applicants(
     found, unlisted = [], 0
     for submission_id, number, *rest in connection.execute(_APPLICANT).fetchall():
         programme, group, sex, disability, age, desa, need, *gates = rest
-        failed = [gate for gate, passed in zip(_GATES, gates, strict=True) if not passed]
+        failed = [gate for gate, passed in zip(GATES, gates, strict=True) if not passed]
         failed += ["training_registry"] if submission_id in trained else []
         hashed = known.hashes.get(submission_id, submission_id)
         failed += ["one_application"] if hashed in seen else []

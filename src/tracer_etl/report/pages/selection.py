@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracer_etl.evidence.selection import GATES
 from tracer_etl.report.pages.groups import level_name
 from tracer_etl.report.pages.response import LEAST
 from tracer_etl.report.site import Page
@@ -15,16 +16,6 @@ if TYPE_CHECKING:
     from tracer_etl.report.facts import Facts, Row
     from tracer_etl.report.site import Desk
 
-GATES = (
-    "resident",
-    "age",
-    "not_student",
-    "wants_work",
-    "not_full_time",
-    "training",
-    "available",
-    "statement",
-)
 DECIDED = (
     "marts.selection_result",
     "marts.selection_stratum",
