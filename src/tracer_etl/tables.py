@@ -16,6 +16,7 @@ from tracer_etl.errors import LandingError
 from tracer_etl.names import literal, quote
 from tracer_etl.projection import BLANK, Projection, pointer, trimmed
 from tracer_etl.schema import BRIDGE_COLUMNS, GEOPOINT_PARTS, TOKENS
+from tracer_etl.scratch import room, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from tracer_etl.landing import Segment
     from tracer_etl.questions import NodePath
     from tracer_etl.schema import Schema, Table
-
-MEMORY_LIMIT = "700MB"
-"""DuckDB spills to disk beyond it, so that a million submissions need no more memory than a thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +52,14 @@ def build(segments: Sequence[Segment], schema: Schema, folder: Path, timezone: s
 
     _verify(segments, schema.form_id)
     folder.mkdir(parents=True, exist_ok=True)
-    connection = duckdb.connect(
-        config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(folder / "spill")}
-    )
     try:
-        connection.execute(f"SET TimeZone = {literal(timezone)}")
-        return _Builder(connection, segments, schema, folder).run()
+        with scratch(folder, timezone) as connection:
+            return _Builder(connection, segments, schema, folder).run()
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
         what = f"a segment cannot be read ({str(error).splitlines()[0]})"
         raise LandingError(
             what, where=schema.form_id, remedy="restore the landing from its backup"
         ) from error
-    finally:
-        connection.close()
 
 
 def _verify(segments: Sequence[Segment], form_id: str) -> None:
@@ -80,11 +73,6 @@ def _verify(segments: Sequence[Segment], form_id: str) -> None:
         if not whole:
             what = f"segment {segment.name} is not what was landed"
             raise LandingError(what, where=form_id, remedy="restore the landing from its backup")
-
-
-def _room(segments: Sequence[Segment]) -> int:
-    """Give the bytes the longest line needs: DuckDB takes twice as much for each thread, needed or not."""
-    return max(16 * 1024 * 1024, *(segment.longest for segment in segments))
 
 
 class _Builder:
@@ -136,7 +124,7 @@ class _Builder:
         files = ", ".join(literal(str(segment.file)) for segment in self.segments)
         source = (
             f"read_json([{files}], format='newline_delimited', compression='zstd', columns={{{columns}}}, "
-            f"maximum_object_size={_room(self.segments)})"
+            f"maximum_object_size={room(*(segment.longest for segment in self.segments))})"
             if self.segments
             else "(SELECT "
             + ", ".join(f"NULL::{kind} AS {quote(n)}" for n, kind in self._declared().items())
@@ -269,7 +257,7 @@ class _Builder:
             f"{literal(path)} AS path, value, 'unknown_field' AS reason FROM (SELECT j.key, j.landed, "
             f"unnest({listed}) AS value FROM read_json({literal(str(segment.file))}, format='newline_delimited', "
             "compression='zstd', columns={key: 'VARCHAR', landed: 'BIGINT', data: 'JSON'}, "
-            f"maximum_object_size={_room([segment])}) j SEMI JOIN {self.root} "
+            f"maximum_object_size={room(segment.longest)}) j SEMI JOIN {self.root} "
             f"ON key = _submission_id AND landed = _landed) WHERE trim(value, {BLANK}) <> ''"
         )
 

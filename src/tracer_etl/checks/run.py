@@ -13,6 +13,7 @@ from tracer_etl.errors import LandingError, StudyError
 from tracer_etl.logic import create_lists, row_source
 from tracer_etl.names import literal, quote
 from tracer_etl.records import SETS_ASIDE, Verdict, silent
+from tracer_etl.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -81,12 +82,7 @@ def frames(
 
 @contextmanager
 def _opened(schema: Schema, folder: Path, timezone: str) -> Iterator[DuckDBPyConnection]:
-    import duckdb
-
-    with duckdb.connect(
-        config={"memory_limit": "700MB", "temp_directory": str(folder / "spill")}
-    ) as connection:
-        connection.execute(f"SET TimeZone = {literal(timezone)}")
+    with scratch(folder, timezone) as connection:
         _open(connection, schema, folder)
         yield connection
 

@@ -15,6 +15,7 @@ from tracer_etl.bridge import token_rows
 from tracer_etl.casts import cast
 from tracer_etl.names import literal, quote
 from tracer_etl.schema import TOKENS
+from tracer_etl.scratch import scratch
 from tracer_etl.warehouse.meta import STAGED_CORRECTION
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 APPLIED, STALE, UNKNOWN = "applied", "stale", "unknown"
 """Done; refused, since the old value is another; no such submission has landed."""
 STALE_PROBLEM = "correction_stale"
-MEMORY_LIMIT = "700MB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,9 @@ def replay(folder: Path, schema: Schema, corrections: Sequence[Correction], time
 
     None where no line does; then nothing is written. `timezone` is that of date-times without an offset.
     """
-    import duckdb
-
     if not corrections:
         return None
-    with duckdb.connect(
-        config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(folder / "spill")}
-    ) as connection:
-        connection.execute(f"SET TimeZone = {literal(timezone)}")
+    with scratch(folder, timezone) as connection:
         replaying = _Replay(connection, schema, folder)
         here = replaying.concerned(corrections)
         return replaying.run(here) if here else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tracer_etl.landing import Landing
 from tracer_etl.names import literal
 from tracer_etl.oversight.registry import Finding, Measured, NotEvaluated
+from tracer_etl.scratch import MEMORY_LIMIT, room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,15 +41,16 @@ class _Edits:
         import duckdb
 
         del connection, thresholds
-        files = [str(one.file) for one in Landing(self.landing, str(kwargs["form"])).segments()]
-        if not files:
+        segments = Landing(self.landing, str(kwargs["form"])).segments()
+        if not segments:
             raise NotEvaluated("nothing is landed")
-        listed = ", ".join(map(literal, files))
+        listed = ", ".join(literal(str(one.file)) for one in segments)
+        longest = [one.longest for one in segments]
         columns = "{key: 'VARCHAR', instance: 'VARCHAR', submitted: 'VARCHAR'}"
-        with duckdb.connect(config={"memory_limit": "700MB"}) as reading:
+        with duckdb.connect(config={"memory_limit": MEMORY_LIMIT}) as reading:
             reading.execute(
                 f"CREATE TEMP TABLE landed AS SELECT key, instance FROM read_json([{listed}], columns={columns}, "
-                "format='newline_delimited', maximum_object_size=67108864) WHERE instance <> '' "
+                f"format='newline_delimited', maximum_object_size={room(*longest)}) WHERE instance <> '' "
                 "AND coalesce(submitted, '') = ''"
             )
             [[edits]] = reading.execute("SELECT count(*) FROM landed WHERE key <> instance").fetchall()

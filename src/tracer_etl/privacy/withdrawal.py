@@ -18,6 +18,7 @@ from tracer_etl.errors import StudyError
 from tracer_etl.names import literal, quote
 from tracer_etl.privacy.persons import Persons, persons_of, reference, rows_of
 from tracer_etl.privacy.requests import read_requests
+from tracer_etl.scratch import scratch
 from tracer_etl.shelf import write_atomically
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from tracer_etl.study import Reference, Study
 
 _PARTS = ("problems", "attachments", "corrections", "reasons")
-MEMORY_LIMIT = "700MB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +89,9 @@ def withdrawn(study: Study) -> Withdrawn:
 
 def leave_out(folder: Path, schema: Schema, out: Withdrawn) -> int:
     """Take out of a staging folder whoever is out, and put a tombstone in; give how many submissions that were."""
-    import duckdb
-
     if not out.digest(schema.form_id):
         return 0
-    with duckdb.connect(config={"memory_limit": MEMORY_LIMIT}) as connection:
+    with scratch(folder) as connection:
         root = literal(str(folder / f"{schema.root.name}.parquet"))
         connection.execute(
             f"CREATE TEMP TABLE gone AS SELECT _submission_id, _landed FROM {root} WHERE {_is_out(schema, out)}"

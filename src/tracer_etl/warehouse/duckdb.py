@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tracer_etl.names import literal, quote
+from tracer_etl.scratch import MEMORY_LIMIT
 from tracer_etl.warehouse.contract import one_transaction
 from tracer_etl.warehouse.loading import Loader
 from tracer_etl.warehouse.meta import prepare
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from tracer_etl.schema import Schema, SqlType
-
-MEMORY_LIMIT = "700MB"
 
 _STORED = f"STORAGE_VERSION '{STORAGE}', ROW_GROUP_SIZE {2 * 20_480}"
 """Groups that a batch fills go to the file as they come; an unfilled one is kept in memory and packed at the end."""
