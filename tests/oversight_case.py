@@ -6,15 +6,23 @@ Columns are those of the rows; a table without rows is written as its columns: {
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import duckdb
+
+import postgres
 from tracer_etl.names import literal, quote
 from tracer_etl.oversight.evaluate import Evaluator, Result
 from tracer_etl.oversight.registry import Check, builtin
 from tracer_etl.oversight.rules import StudyRule, StudyRules, read_rules
 from tracer_etl.warehouse.contract import AREAS, Connection
+from tracer_etl.warehouse.session import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EXPECTATIONS = Path(__file__).parents[1] / "expectations"
 FORMS = (
@@ -28,6 +36,27 @@ World = dict[str, list[Any]]
 def study_rules() -> StudyRules:
     """Read the study's own checks."""
     return read_rules(EXPECTATIONS, FORMS)
+
+
+def matching(rules: StudyRules, key: tuple[str, ...]) -> list[StudyRule]:
+    """Find the checks a key means: id, scope and severity; form, stage and column where it names them."""
+    parts = ("rule_id", "scope", "severity", "form_id", "stage", "column")
+    return [rule for rule in rules.rules if tuple(getattr(rule, part) for part in parts)[: len(key)] == key]
+
+
+@contextmanager
+def database(kind: str) -> Iterator[Connection]:
+    """Open an empty database, `duckdb` or `postgres`, with the study's days."""
+    if kind == "duckdb":
+        with duckdb.connect() as opened:
+            opened.execute("SET TimeZone = 'Asia/Jakarta'")
+            yield opened
+        return
+    with postgres.running() as server:
+        session = connect(server.fresh())
+        session.execute("SET TimeZone = 'Asia/Jakarta'")
+        yield session
+        session.raw.close()
 
 
 def judge_world(

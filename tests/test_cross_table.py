@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import duckdb
 import pytest
 
-import postgres
 from cross_table_cases import ALSO_BROKEN, ALSO_KEPT, CASES, CHECKS, interviewed
-from oversight_case import World, judge_world, study_rules
-from tracer_etl.warehouse.session import connect
+from oversight_case import World, database, judge_world, matching, study_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,23 +19,14 @@ RULES = study_rules()
 
 
 def rule_of(key: tuple[str, ...]) -> StudyRule:
-    parts = ("rule_id", "scope", "severity", "form_id", "stage", "column")
-    [rule] = [one for one in RULES.rules if tuple(getattr(one, part) for part in parts)[: len(key)] == key]
+    [rule] = matching(RULES, key)
     return rule
 
 
 @pytest.fixture(scope="module", params=["duckdb", "postgres"])
 def connection(request: pytest.FixtureRequest) -> Iterator[Connection]:
-    if request.param == "duckdb":
-        with duckdb.connect() as opened:
-            opened.execute("SET TimeZone = 'Asia/Jakarta'")
-            yield opened
-        return
-    with postgres.running() as server:
-        session = connect(server.fresh())
-        session.execute("SET TimeZone = 'Asia/Jakarta'")
-        yield session
-        session.raw.close()
+    with database(request.param) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize(

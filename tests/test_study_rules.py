@@ -6,12 +6,9 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pytest
 
-import postgres
-from oversight_case import World, judge_world, study_rules
-from tracer_etl.warehouse.session import connect
+from oversight_case import World, database, judge_world, matching, study_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,31 +26,14 @@ MORE: dict[str, Any] = {name: check for m in MODULES for name, check in getattr(
 RULES = study_rules()
 
 
-def matching(key: tuple[str, ...]) -> list[StudyRule]:
-    """Find the checks a key means: id, scope and severity; form and stage where it names them."""
-    return [
-        rule
-        for rule in RULES.rules
-        if (rule.rule_id, rule.scope, rule.severity, rule.form_id, rule.stage, rule.column)[: len(key)] == key
-    ]
-
-
 @pytest.fixture(scope="module", params=["duckdb", "postgres"])
 def connection(request: pytest.FixtureRequest) -> Iterator[Connection]:
-    if request.param == "duckdb":
-        with duckdb.connect() as opened:
-            opened.execute("SET TimeZone = 'Asia/Jakarta'")
-            yield opened
-        return
-    with postgres.running() as server:
-        session = connect(server.fresh())
-        session.execute("SET TimeZone = 'Asia/Jakarta'")
-        yield session
-        session.raw.close()
+    with database(request.param) as opened:
+        yield opened
 
 
 def test_every_check_has_one_pair_of_worlds() -> None:
-    meant = [rule.where for key in CASES for rule in matching(key)]
+    meant = [rule.where for key in CASES for rule in matching(RULES, key)]
     assert sorted(meant) == sorted(rule.where for rule in RULES.rules)
 
 
@@ -61,7 +41,7 @@ def test_every_check_has_one_pair_of_worlds() -> None:
 def test_a_check_fires_where_it_is_broken_and_only_there(
     connection: Connection, key: tuple[str, ...]
 ) -> None:
-    [rule] = matching(key)
+    [rule] = matching(RULES, key)
     broken, kept = (judge_world(connection, rule, world, RULES, MORE) for world in CASES[key])
     assert (broken.outcome, kept.outcome) == ("found", "passed"), (broken, kept)
     assert not kept.findings
