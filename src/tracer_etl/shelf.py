@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import os
 import sys
@@ -91,6 +93,19 @@ class Shelf:
             file = Attachment(entry["name"], None, entry["sha256"], entry["bytes"], tag=entry["tag"])
             known[entry["uid"]] = file
         return known
+
+
+def as_csv(rows: Iterable[Iterable[object]], *, end: str = "\n", quote_all: bool = False) -> bytes:
+    r"""Write rows as CSV in UTF-8, quoted where needed.
+
+    >>> as_csv([["name", "label"], ["A1", 'Siti "Ti", Blitar']]).decode()
+    'name,label\nA1,"Siti ""Ti"", Blitar"\n'
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator=end, quoting=csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL).writerows(
+        rows
+    )
+    return text.getvalue().encode()
 
 
 def write_atomically(path: Path, content: bytes, *, private: bool = False) -> None:

@@ -6,7 +6,6 @@ others may know of a person (`quasi`) is shared by at least k people; a table of
 
 from __future__ import annotations
 
-import csv
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from tracer_etl.privacy.disclosure import TOTAL, Line, Place, complementary
 from tracer_etl.privacy.pdp_log import note, read_log
 from tracer_etl.privacy.pseudonyms import OLD, Pseudonyms, from_environment
 from tracer_etl.privacy.texts import found_in
-from tracer_etl.shelf import write_atomically
+from tracer_etl.shelf import as_csv, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -317,9 +316,7 @@ def _write(folder: Path, one: Extract, rows: pd.DataFrame, found: Anonymous, cou
     files = [data, about]
     if counts:
         tables = folder / f"{one.name}.counts.csv"
-        header = [["table", "cell", "people"]]
-        lines = [",".join(f'"{cell}"' for cell in row) for row in header + counts]
-        write_atomically(tables, ("\n".join(lines) + "\n").encode())
+        write_atomically(tables, as_csv([["table", "cell", "people"], *counts], quote_all=True))
         files.append(tables)
     steps = {name: count for name, count in found.steps.items() if count}
     said = {
@@ -352,12 +349,6 @@ def rotate(study: Study, bridge: Path) -> int:
         if one.subject
         for value in _read(study, one)[one.subject].dropna().map(_word)
     }
-    import io
-
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["scope", "old", "new"])
-    writer.writerows(sorted(pairs))
-    write_atomically(bridge, text.getvalue().encode(), private=True)
+    write_atomically(bridge, as_csv([["scope", "old", "new"], *sorted(pairs)]), private=True)
     note(study.pdp_log, ROTATED, {"key": new.fingerprint, "from": old.fingerprint, "names": len(pairs)})
     return len(pairs)

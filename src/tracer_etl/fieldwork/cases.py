@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from tracer_etl.errors import Refused, StudyError, WarehouseError
 from tracer_etl.fieldwork.assignment import Person, assign
 from tracer_etl.names import literal
-from tracer_etl.shelf import write_atomically
+from tracer_etl.shelf import as_csv, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -182,11 +182,7 @@ def write_csv(columns: Sequence[str], cases: Iterable[Case]) -> bytes:
     >>> write_csv(["name", "label"], [{"name": "A1", "label": 'Siti "Ti", Blitar'}]).decode()
     'name,label\nA1,"Siti ""Ti"", Blitar"\n'
     """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(cases)
-    return text.getvalue().encode()
+    return as_csv([columns, *([case.get(column, "") for column in columns] for case in cases)])
 
 
 # -- checking

@@ -28,7 +28,7 @@ from tracer_etl.privacy.footprint import (
 from tracer_etl.privacy.pdp_log import keep, note, read_log
 from tracer_etl.privacy.requests import rename_keys
 from tracer_etl.privacy.searching import search
-from tracer_etl.shelf import write_atomically
+from tracer_etl.shelf import as_csv, write_atomically
 from tracer_etl.warehouse import open_warehouse
 
 if TYPE_CHECKING:
@@ -141,11 +141,9 @@ def _drop(kept: Kept) -> None:
         return
     raw = kept.file.read_bytes()
     rows = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n" if b"\r\n" in raw else "\n")
-    writer.writerows(row for number, row in enumerate(rows) if number not in own)
+    left = (row for number, row in enumerate(rows) if number not in own)
     mark = b"\xef\xbb\xbf" if raw.startswith(b"\xef\xbb\xbf") else b""
-    write_atomically(kept.file, mark + text.getvalue().encode())
+    write_atomically(kept.file, mark + as_csv(left, end="\r\n" if b"\r\n" in raw else "\n"))
 
 
 def _told(found: Erasure, erased: Erased) -> dict[str, object]:

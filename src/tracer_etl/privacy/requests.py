@@ -7,8 +7,6 @@ in the place of the key.
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -16,7 +14,7 @@ from tracer_etl.erased import PREFIX
 from tracer_etl.errors import StudyError
 from tracer_etl.logbook import append_line, read_log
 from tracer_etl.privacy.persons import persons_of
-from tracer_etl.shelf import write_atomically
+from tracer_etl.shelf import as_csv, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,10 +89,6 @@ def rename_keys(file: Path, names: Mapping[tuple[str, str], str]) -> None:
     lines = read_log(file, COLUMNS)
     if not any((line.fields["of"], line.fields["key"]) in names for line in lines):
         return
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for line in lines:
-        given = line.fields
-        writer.writerow({**given, "key": names.get((given["of"], given["key"]), given["key"])})
-    write_atomically(file, text.getvalue().encode())
+    given = [line.fields for line in lines]
+    renamed = [{**one, "key": names.get((one["of"], one["key"]), one["key"])} for one in given]
+    write_atomically(file, as_csv([COLUMNS, *([one[name] for name in COLUMNS] for one in renamed)]))

@@ -6,9 +6,7 @@ deletion: whatever the tables had of it goes, in the transaction that brings its
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -19,7 +17,7 @@ from tracer_etl.names import literal, quote
 from tracer_etl.privacy.persons import Persons, persons_of, reference, rows_of
 from tracer_etl.privacy.requests import read_requests
 from tracer_etl.scratch import scratch
-from tracer_etl.shelf import write_atomically
+from tracer_etl.shelf import as_csv, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -160,10 +158,7 @@ def without(reference: Reference, out: Withdrawn, folder: Path) -> Reference:
     kept = [row for row in rows if not out.covers(row[column])]
     if len(kept) == len(rows):
         return reference
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(kept)
+    content = as_csv([list(rows[0]), *(row.values() for row in kept)])
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / reference.file.name, text.getvalue().encode(), private=True)
+    write_atomically(folder / reference.file.name, content, private=True)
     return replace(reference, file=folder / reference.file.name)
