@@ -16,7 +16,7 @@ from tracer_etl import pipeline
 from tracer_etl.cli import cli
 from tracer_etl.landing import Landing
 from tracer_etl.privacy import erasing
-from tracer_etl.privacy.pdp_log import read_log
+from tracer_etl.privacy.pdp_log import note, read_log
 from tracer_etl.privacy.requests import append_request
 from tracer_etl.privacy.searching import search
 from tracer_etl.study import read_study
@@ -227,6 +227,23 @@ def test_a_log_somebody_changed_is_seen(study: Study) -> None:
     study.pdp_log.write_text("\n".join([first.replace("records", "record"), *rest]) + "\n")
     assert not all(one.intact for one in read_log(study.pdp_log))
     assert "something was changed" in command(study, "privacy", "log")[2]
+
+
+def test_a_line_the_power_cut_short_is_none(study: Study) -> None:
+    ask(study, "visit", HERS[1])
+    erased(study)
+    whole = read_log(study.pdp_log)
+    with study.pdp_log.open("ab") as stream:
+        stream.write(b'{"at": "2026-02-0')
+    assert read_log(study.pdp_log) == whole
+    note(study.pdp_log, "export", {})
+    assert [one.event for one in read_log(study.pdp_log)] == [*(one.event for one in whole), "export"]
+    assert all(one.intact for one in read_log(study.pdp_log))
+
+
+def test_a_key_too_short_to_be_looked_for_can_be_erased(study: Study) -> None:
+    ask(study, "visit", "17")
+    assert erased(study)["texts_searched"] == 0
 
 
 def test_a_key_nobody_has_is_erased_without_a_trace_and_wrong_lines_are_named(study: Study) -> None:

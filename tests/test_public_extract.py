@@ -153,6 +153,8 @@ def test_hidden_cells_cannot_be_worked_out(study: Study, tmp_path: Path) -> None
         ({"k": 400}, "fewer than 400 people"),
         ({"generalise": {"age": ["wider"]}}, "no step"),
         ({"colour": "red"}, "wrong keys"),
+        ({"count_round": 0}, "count_round"),
+        ({"suppress": 1.5}, "suppress"),
         ({"round": {"height": 5}}, "not among its columns: height"),
     ],
 )
@@ -162,6 +164,17 @@ def test_what_may_not_go_out_is_refused(study: Study, tmp_path: Path, change: di
     with pytest.raises(StudyError, match=said):
         publish(replace(study, public=({**EXTRACT, "round": {}, **change},)), tmp_path / "open")
     assert not list((tmp_path / "open").glob("*.csv"))
+
+
+def test_an_answer_nobody_gave_goes_out_as_an_empty_cell(study: Study, tmp_path: Path) -> None:
+    with duckdb.connect(str(study.published)) as connection:
+        connection.execute("ALTER TABLE marts.person ADD COLUMN happy BOOLEAN")
+        connection.execute("UPDATE marts.person SET happy = true WHERE alumni_id < 'A0000100'")
+        connection.execute("UPDATE marts.person SET age = NULL, pay = NULL WHERE alumni_id < 'A0000030'")
+    publish(replace(study, public=({**EXTRACT, "columns": ["pay", "happy"]},)), tmp_path)
+    rows = published(tmp_path / "alumni.csv")
+    assert sum(row["pay"] == "" for row in rows) == 30
+    assert {row["happy"] for row in rows} == {"", "True"}
 
 
 def test_free_text_needs_a_reader(study: Study, tmp_path: Path) -> None:

@@ -93,6 +93,11 @@ def extracts(study: Study) -> tuple[Extract, ...]:
             raise StudyError(f"wrong keys ({error})", where="study.toml [[public]]") from error
         if not one.quasi or one.k < 2:  # noqa: PLR2004 - one is nobody's crowd
             raise StudyError("needs `quasi`, and k of 2 or more", where=one.where)
+        if one.count_round < 1 or not 0 <= one.suppress < 1:
+            what = (
+                "needs a `count_round` of 1 or more, and `suppress` as a share of the rows, 0 to less than 1"
+            )
+            raise StudyError(what, where=one.where)
         treated = {*one.round, *one.months, *one.diverse, *one.generalise, *one.reviewed}
         stray = sorted(treated - {*one.quasi, *one.columns})
         if stray:
@@ -194,9 +199,11 @@ def _anonymous(frame: pd.DataFrame, one: Extract) -> Anonymous:
     return found
 
 
-def _word(value: object) -> str:
+def _word(value: Any) -> str:  # noqa: ANN401 - whatever a cell holds
     """Write a value as text, a whole number without a point, and nothing as an empty text."""
-    if value is None or value != value:  # noqa: PLR0124 - not a number
+    import pandas as pd
+
+    if pd.isna(value):
         return ""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 

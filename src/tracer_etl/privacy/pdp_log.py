@@ -59,15 +59,22 @@ def note(log: Path, event: str, said: Mapping[str, Any], who: str = "") -> Entry
 
 
 def _append(log: Path, entry: Entry) -> None:
-    lines = log.read_bytes().splitlines() if log.exists() else []
+    lines = _lines(log)
     before = hashlib.sha256(lines[-1]).hexdigest() if lines else _FIRST
     line = {"at": entry.at, "who": entry.who, "event": entry.event, **entry.said, "before": before}
     if not log.exists():
         log.touch(mode=0o600)
-    with log.open("ab") as stream:
+    with log.open("r+b") as stream:
+        stream.truncate(sum(len(line) + 1 for line in lines))
+        stream.seek(0, os.SEEK_END)
         stream.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def _lines(log: Path) -> list[bytes]:
+    """Give the whole lines; one that the power cut short was never told to anybody as written."""
+    return log.read_bytes().split(b"\n")[:-1] if log.exists() else []
 
 
 def read_log(log: Path) -> list[Entry]:
@@ -77,7 +84,7 @@ def read_log(log: Path) -> list[Entry]:
         LandingError: a line is no JSON.
     """
     found, before = [], _FIRST
-    for number, line in enumerate(log.read_bytes().splitlines() if log.exists() else [], 1):
+    for number, line in enumerate(_lines(log), 1):
         try:
             said = json.loads(line)
             at, who, event = (str(said.pop(name)) for name in ("at", "who", "event"))

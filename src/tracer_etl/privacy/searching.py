@@ -25,6 +25,8 @@ def search(study: Study, texts: Collection[str]) -> dict[str, set[str]]:
     what somebody exported, not backups.
     """
     found: dict[str, set[str]] = {}
+    if not texts:
+        return found
     for place, text in _texts(study):
         for one in texts:
             if one in text:
