@@ -228,7 +228,7 @@ def _leaves(parent: Any, path: Path_, row: Row, repeats: set[Path_]) -> Iterator
         # KoboToolbox does not hand out an instance without any node, so it is none.
         seen[name] += len(child) > 0
         for attribute, value in child.attrib.items():
-            if value.startswith(MADE):
+            if value.startswith(MADE) or (value and here[-2:] == ("meta", "entity")):
                 yield Leaf(row, (*here[1:], f"@{attribute}"), value)
         inside = Row(row.submission, (*row.instances, (here[1:], seen[name]))) if here in repeats else row
         if len(child):

@@ -220,3 +220,42 @@ def test_any_order_of_segments_gives_the_same_tables(
     build(landing.segments(), made, folder / "b", TZ)
     for table in ("visit", "visit__job", "problems"):
         assert rows(folder / "a", table) == rows(folder / "b", table)
+
+
+ENTITY = (
+    FORM
+    + """
+| entities |           |           |
+|          | list_name | COLUMN    |
+|          | visitors  | VALUE     |
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "told", "columns", "row"),
+    [
+        (
+            "label", "${who}", "create='1' id='e-1'><label>Sri</label></entity>",
+            "entity_dataset, entity_create, entity_id, label", ("visitors", "1", "e-1", "Sri"),
+        ),
+        (
+            "entity_id", "${who}", "update='1' baseVersion='2' trunkVersion='' branchId='' id='e-1'/>",
+            "entity_dataset, entity_update, entity_baseversion, entity_branchid, entity_id",
+            ("visitors", "1", "2", None, "e-1"),
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_submission_does_to_an_entity_stands_in_columns(
+    tmp_path: Path, column: str, value: str, told: str, columns: str, row: tuple
+) -> None:
+    sent = xml(1, meta=f"<entity dataset='visitors' {told}")
+    out = built(tmp_path, {"a": sent}, ENTITY.replace("COLUMN", column).replace("VALUE", value))
+    assert rows(out, "visit", columns) == [row]
+    assert problems(out) == []
+
+
+def test_an_entity_may_be_called_by_a_persons_name(tmp_path: Path) -> None:
+    text = ENTITY.replace("COLUMN", "label").replace("VALUE", "${who}")
+    [label] = [c for c in schema(tmp_path, text).root.columns if c.paths == (("meta", "entity", "label"),)]
+    assert label.privacy == "direct"

@@ -70,6 +70,8 @@ def _digest(path: Sequence[str]) -> str:
 
 def _candidates(path: Sequence[str]) -> Iterable[str]:
     steps = [plain(step) for step in path]
+    if path[-1].startswith("@"):
+        steps[-2:] = ["_".join([*steps[-2:-1], plain(path[-1][1:])])]
     if not steps[-1].strip("_"):
         steps[-1] = f"q_{_digest(path)}"
     for depth in range(1, len(steps) + 1):
@@ -88,6 +90,8 @@ def allocate(path: Sequence[str], taken: set[str], parts: Sequence[str] = ("",),
     >>> taken = set()
     >>> allocate(["a", "name"], taken), allocate(["b", "name"], taken), allocate(["b", "Name"], taken)
     ('name', 'b__name', 'name_76f591a9')
+    >>> allocate(["entity", "@id"], taken)
+    'entity_id'
     >>> allocate(["order"], taken), len(allocate(["x" * 90], taken))
     ('order_', 63)
     """

@@ -48,3 +48,12 @@ def local_name(element: _Element) -> str:
     'meta'
     """
     return str(element.tag).rpartition("}")[2]
+
+
+def attribute_step(key: object) -> str:
+    """Give the step of a path that an attribute is, without its namespace.
+
+    >>> attribute_step("{http://example.org}id")
+    '@id'
+    """
+    return "@" + str(key).rpartition("}")[2]

@@ -19,7 +19,7 @@ from tracer_etl.questions import (
     Privacy,
     Question,
 )
-from tracer_etl.safe_xml import local_name, parse
+from tracer_etl.safe_xml import attribute_step, local_name, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +44,8 @@ _CONTROL_KINDS: dict[str, Kind] = {
 _CONTROLS = {"input", "select1", "select", "rank", "upload", "trigger", "range", "secret", "textarea"}
 # Where a form names no class, what can point at a person or a place is held to be direct.
 _DIRECT_KINDS = {"geopoint", "geotrace", "geoshape", "media"}
+# Made of answers, most often of names: what a phone or a list of entities calls a submission.
+_NAMES = {("meta", "instanceName"), ("entity", "label")}
 _DIRECT_PROPERTIES = {
     "deviceid",
     "phonenumber",
@@ -98,6 +100,9 @@ class _Compiler:
             is_group = len(element) or path[-2:] == ("meta", "entity")
             if is_group or path in self.group_elements or path in self.repeat_elements:
                 groups.setdefault(path, self._group(path))
+                if path[-2:] == ("meta", "entity"):
+                    named = [(*path, attribute_step(name)) for name in element.attrib]
+                    questions.update((one, self._question(one)) for one in named)
             else:
                 questions.setdefault(path, self._question(path))
         title = self.document.findtext(".//{http://www.w3.org/1999/xhtml}title") or ""
@@ -243,7 +248,7 @@ class _Compiler:
         if by_control:
             return by_control
         typed: Kind | None = _BIND_KINDS.get(declared)
-        if path[0] == "meta":
+        if path[0] == "meta" or path[-1].startswith("@"):
             return "meta"
         if typed:
             return typed
@@ -262,7 +267,7 @@ class _Compiler:
                 return known
             case "":
                 hidden = kind in _DIRECT_KINDS or bind.preload in _DIRECT_PROPERTIES
-                return "direct" if hidden or path == ("meta", "instanceName") else "open"
+                return "direct" if hidden or path[-2:] in _NAMES else "open"
             case other:
                 remedy = "use direct, quasi or open in bind::tracer:privacy"
                 raise FormError(

@@ -146,8 +146,8 @@ def test_central_shape_an_entitys_id_comes_from_the_xml(tmp_path: Path) -> None:
         server.submit("visit", raw)
         case.pull()
         row = case.rows()[key(1)]
-        assert row["data"]["meta/"][0]["entity/"] == [{"label": "Ani"}]
-        assert {"path": "meta/entity/@id", "value": "b8b6359f-60e6-4912-be78-37a6ee0bff14"} in row["extra"]
+        entity = {"@dataset": "people", "@create": "1", "@id": "b8b6359f-60e6-4912-be78-37a6ee0bff14"}
+        assert row["data"]["meta/"][0]["entity/"] == [{**entity, "label": "Ani"}]
         case.same()
 
 

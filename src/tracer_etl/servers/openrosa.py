@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracer_etl.errors import SubmissionError
 from tracer_etl.records import Attachment, Received
-from tracer_etl.safe_xml import local_name, parse
+from tracer_etl.safe_xml import attribute_step, local_name, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -87,6 +87,11 @@ def _members(element: _Element, path: tuple[str, ...], extra: list[tuple[str, st
         name = local_name(child)
         here = (*path, name)
         _stray(child.tail, path, extra)
+        if path[-1:] == ("meta",) and name == "entity":
+            # What a submission does to an entity stands in attributes; all of them are answers.
+            told = {attribute_step(key): str(value) for key, value in child.attrib.items()}
+            result.setdefault(f"{name}/", []).append({**told, **_members(child, here, extra)})
+            continue
         if len(child):
             result.setdefault(f"{name}/", []).append(_members(child, here, extra))
         elif name in result:
@@ -95,7 +100,7 @@ def _members(element: _Element, path: tuple[str, ...], extra: list[tuple[str, st
             result[name] = child.text or ""
         for key, value in child.attrib.items():
             attribute = str(key).rpartition("}")[2]
-            if attribute not in _IDLE_ATTRIBUTES or name == "entity":
+            if attribute not in _IDLE_ATTRIBUTES:
                 extra.append((f"{'/'.join(here)}/@{attribute}", str(value)))
     return result
 
