@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from tracer_etl import pipeline
+from tracer_etl.report import DATA_DOCS
 from tracer_etl.study import Study, read_study
 
 ROOT = Path(__file__).parents[1]
@@ -66,8 +67,8 @@ def test_a_second_run_changes_nothing(ran: tuple[Study, pipeline.Run]) -> None:
     assert {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in kept} == bodies
 
 
-def test_no_direct_identifier_is_in_what_analysts_and_readers_get(ran: tuple[Study, pipeline.Run]) -> None:
-    study, run = ran
+def identifying(study: Study) -> set[str]:
+    """Give the rehearsal's names, numbers and addresses of devices, as they stand in `pii`."""
     secrets: set[str] = set()
     for table in rows(study.warehouse, "pii").values():
         # Columns 0 and 1 may be keys; short values such as "jualan" are words, not identifiers.
@@ -75,8 +76,14 @@ def test_no_direct_identifier_is_in_what_analysts_and_readers_get(ran: tuple[Stu
             str(value) for row in table for value in row[1:] if isinstance(value, str) and len(value) >= 8
         }
     keys = {str(row[0]) for row in rows(study.warehouse, "meta")["submission"] for row in [row[1:]]}
-    identifying = {s for s in secrets - keys if re.search(r"\d{4}", s) or s.istitle()}
-    assert len(identifying) > 1000
+    found = {s for s in secrets - keys if re.search(r"\d{4}", s) or s.istitle()}
+    assert len(found) > 1000
+    return found
+
+
+def test_no_direct_identifier_is_in_what_analysts_and_readers_get(ran: tuple[Study, pipeline.Run]) -> None:
+    study, run = ran
+    secrets = identifying(study)
     with duckdb.connect(str(run.published), read_only=True) as connection:
         schemas = connection.execute("SELECT DISTINCT table_schema FROM information_schema.tables").fetchall()
     assert {schema for (schema,) in schemas} == {"clean", "marts", "meta"}
@@ -88,10 +95,25 @@ def test_no_direct_identifier_is_in_what_analysts_and_readers_get(ran: tuple[Stu
         for value in row
         if isinstance(value, str)
     }
-    assert {v for v in values & identifying if "/" not in v} == set()
+    assert {v for v in values & secrets if "/" not in v} == set()
     for page in run.report.parent.glob("*.html"):
         content = page.read_text(encoding="utf-8")
-        assert [secret for secret in identifying if secret in content] == [], page.name
+        assert [secret for secret in secrets if secret in content] == [], page.name
+
+
+def test_data_docs_hold_every_rule_and_nobodys_name_number_or_place(ran: tuple[Study, pipeline.Run]) -> None:
+    study, _ = ran
+    pipeline.report(study, data_docs=True)
+    with duckdb.connect(str(study.warehouse), read_only=True) as connection:
+        judged = connection.execute("SELECT DISTINCT table_name, rule FROM meta.row_check").fetchall()
+        places = connection.execute(
+            "SELECT gps_lat, gps_lon FROM pii.alumni_tracer WHERE gps_lat IS NOT NULL"
+        ).fetchall()
+    pages = {p.stem: p.read_text(encoding="utf-8") for p in (study.report / DATA_DOCS).iterdir()}
+    assert [one for one in judged if f">{one[1]}<" not in pages[one[0]]] == []
+    assert len(places) > 100
+    secrets = identifying(study) | {str(value) for place in places for value in place}
+    assert [(secret, name) for name, page in pages.items() for secret in secrets if secret in page] == []
 
 
 def test_status_tells_of_a_complete_pull(ran: tuple[Study, pipeline.Run]) -> None:

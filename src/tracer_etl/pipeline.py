@@ -28,6 +28,7 @@ from tracer_etl.privacy.withdrawal import leave_out, references, withdrawn
 from tracer_etl.quarantine import settling
 from tracer_etl.quarantine.decisions import read_decisions
 from tracer_etl.records import EntitySource, silent
+from tracer_etl.report import DATA_DOCS
 from tracer_etl.servers import connecting
 from tracer_etl.shelf import write_atomically
 from tracer_etl.warehouse import open_warehouse
@@ -262,8 +263,12 @@ def publish(study: Study) -> Path:
     return study.published
 
 
-def report(study: Study) -> Path:
-    """Write the report and the codebooks from the published copy."""
+def report(study: Study, *, data_docs: bool = False) -> Path:
+    """Write the report and the codebooks from the published copy; `data_docs` adds those of Great Expectations.
+
+    Data Docs of an earlier report go: they would tell of other data.
+    """
+    from tracer_etl.checks.data_docs import write_data_docs
     from tracer_etl.exports import write_codebooks
     from tracer_etl.exports.annex import write_annex
     from tracer_etl.report import report as write
@@ -274,6 +279,11 @@ def report(study: Study) -> Path:
         )
     write_codebooks(study.published, study.report / "codebook")
     write_annex(study.published, study.report / "annex.xlsx", dict(study.title))
+    shutil.rmtree(study.report / DATA_DOCS, ignore_errors=True)
+    if data_docs:
+        schemas = [batches.compiled(study, form) for form in study.forms]
+        with open_warehouse(study) as warehouse:
+            write_data_docs(study.report / DATA_DOCS, schemas, study.expectations, warehouse.connection)
     return write(study.published, study.report, dict(study.title))
 
 

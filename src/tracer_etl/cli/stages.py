@@ -23,6 +23,7 @@ from tracer_etl.cli.output import (
     with_forms,
     with_json,
 )
+from tracer_etl.report import DATA_DOCS
 from tracer_etl.servers import connecting
 
 if TYPE_CHECKING:
@@ -127,13 +128,20 @@ def marts() -> None:
 
 
 @click.command()
-def report() -> None:
+@click.option(
+    "--data-docs",
+    is_flag=True,
+    help="Add Great Expectations' Data Docs to the office's part: every rule, and what came of it.",
+)
+def report(data_docs: bool) -> None:
     """Publish the analysts' copy and write the report."""
     from tracer_etl import pipeline
 
     study = the_study()
     click.echo(near(pipeline.publish(study)))
-    click.echo(near(pipeline.report(study)))
+    click.echo(near(pipeline.report(study, data_docs=data_docs)))
+    if data_docs:
+        click.echo(near(study.report / DATA_DOCS / "index.html"))
 
 
 @click.command()

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+DATA_DOCS = "office/data-docs"
+"""Where Great Expectations' Data Docs lie in the report's folder, if somebody asked for them."""
+
 
 def report(published: Path, out: Path, title: Mapping[str, str], generated_at: str = "") -> Path:
     """Write the site into `out` and give the path of its `index.html`; the same data give the same bytes.

@@ -7,7 +7,7 @@ from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Literal
 
-from tracer_etl.report import words
+from tracer_etl.report import DATA_DOCS, words
 from tracer_etl.report.words import Both, both, say
 from tracer_etl.shelf import write_atomically
 
@@ -52,6 +52,12 @@ class Desk:
     stamp: str
     root: str = ""
     there: frozenset[str] = frozenset()
+
+    @property
+    def data_docs(self) -> str:
+        """Give the path of the Data Docs, relative to the report; empty where there are none."""
+        path = f"{DATA_DOCS}/index.html"
+        return path if path in self.there else ""
 
     def lay(self, template: str, **content: object) -> Markup:
         """Fill a template of `templates/`; `t("key", ...)` in it says a text of its own file, else a common one."""
@@ -112,7 +118,7 @@ def _template(name: str) -> str:
 
 
 def _beside(out: Path) -> Iterator[str]:
-    for pattern in ("codebook/*.html", "*.xlsx"):
+    for pattern in ("codebook/*.html", "*.xlsx", f"{DATA_DOCS}/index.html"):
         yield from (str(found.relative_to(out)) for found in sorted(out.glob(pattern)))
 
 
