@@ -234,11 +234,14 @@ def _canonical(header: str, sheet: str) -> str:
     ['label::English', 'relevant', 'image::id', 'repeat_count']
     >>> _canonical("list name", "choices"), _canonical("bind::tracer:privacy", "survey")
     ('list_name', 'bind::tracer:privacy')
+    >>> _canonical("bind:jr:constraintMsg", "survey")
+    'constraint_message'
     """
     text = header.strip()
     if text.lower() in _ALIASES:
         return _ALIASES[text.lower()]
-    parts = [part.strip() for part in (text.split("::") if "::" in text else text.split(":"))]
+    # A prefix of a namespace belongs to what follows, also where single colons part a header.
+    parts = [part.strip() for part in (text.split("::") if "::" in text else re.split(r"(?<!jr):", text))]
     if len(parts) > 1 and parts[0].lower() in _PREFIXES and (parts[0].lower() != "bind" or _is_own(parts[1])):
         parts = parts[1:]
     base = parts[0].lower()
