@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import duckdb
 from lxml import html
 
+from applicants import pool_of
 from demand import add_tables, applicant, employer, idea
 from estimate_world import world
 from tracer_etl.evidence.constants import Constants
@@ -39,6 +40,9 @@ def tracer_copy(file: Path) -> Path:
         idea(made, f"i{number}", "Kelas barista" if number % 2 else "Kursus bahasa")
         applicant(made, f"K{number:04}", ap_full=str(int(number > 2)))
     employer(made, "e1", ("barista",), (("Barista senior", 4, "1"),), committed=2)
+    made.register("fresh", pool_of(400, 0.45))
+    made.execute("create table clean.applicant_pool as from fresh")
+    made.unregister("fresh")
     make_marts(made)
     estimate_all(made, Constants(replicates=50))
     store_plan(made, make_plan(made, replace(read_plan(ROOT / "evidence/plan_2026.toml"), draws=200)))

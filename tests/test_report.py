@@ -216,6 +216,24 @@ def test_definitions_are_words_in_both_languages():
     assert {text for text in wordy if f"formulas.{text}" not in catalogue()} == set()
 
 
+def test_an_effect_is_said_only_against_applicants_and_with_its_assumption(index):
+    rows = {
+        " ".join(row.xpath("string(th/span[@lang='en'])").split()): " ".join(
+            row.xpath("string(td[last()]/span[@lang='en'])").split()
+        )
+        for row in tree(index.parent / "outcomes.html").xpath("//section[@id='compared']//tr[td]")
+    }
+    assert rows["Applicants not accepted: any work"].startswith("Estimated effect: a rise, assuming that")
+    assert "Do not say" in rows["Before the training: any work"]
+    assert "difference" in rows["People in general: any work"]
+    assert rows["People of the same sex, age and education: any work"].startswith(
+        "The data do not allow it: "
+    )
+    english = said(index.parent / "outcomes.html", "en")
+    assert re.search(r"\+\d\d points \+\d\d to \+\d\d; n = 1\d\d and \d\d\d", english)
+    assert "Education: Vocational upper secondary" in english
+
+
 def test_the_plan_says_its_doubt_and_what_is_a_pilot(index):
     english = said(index.parent / "plan.html", "en")
     assert re.search(r"\d+% among the first 4: (clear|likely|open|unlikely)", english)
@@ -240,9 +258,15 @@ def test_the_annex_holds_every_number_and_what_bps_asks_for(index, tmp_path):
     )
     assert write_annex(copy, tmp_path / "annex.xlsx", TITLE)
     book = openpyxl.load_workbook(tmp_path / "annex.xlsx", read_only=True)
-    assert {"angka_numbers", "definisi_definitions", "rencana_plan", "MS-Keg", "MS-Var", "MS-Ind"} <= set(
-        book.sheetnames
-    )
+    assert {
+        "angka_numbers",
+        "definisi_definitions",
+        "pembanding_contrasts",
+        "rencana_plan",
+        "MS-Keg",
+        "MS-Var",
+        "MS-Ind",
+    } <= set(book.sheetnames)
     numbers = list(book["angka_numbers"].iter_rows(values_only=True))
     hidden = [row for row in numbers[1:] if row[16]]
     assert hidden

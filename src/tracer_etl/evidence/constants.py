@@ -72,6 +72,14 @@ class Constants:
     winsor: float = 0.99
     weeks_per_month: float = 4.333
     price_day: str = "2025-12-31"
+    effect_folds: int = 5
+    effect_partings: int = 11
+    effect_ridge: float = 1.0
+    overlap: tuple[float, float] = (0.05, 0.95)
+    overlap_kept: float = 0.80
+    balance: float = 0.1
+    group_minimum: int = 30
+    group_answered: float = 0.60
     families: Mapping[str, str] = field(default_factory=lambda: FAMILIES)
     umk_idr: Mapping[int, int] = field(default_factory=lambda: UMK_IDR)
     cpi: Mapping[str, float] = field(default_factory=lambda: CPI)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from tracer_etl.evidence import answers, registry_rates, storing, variance
 from tracer_etl.evidence.companions import extra_rows, recall_remarks, time_to_job
+from tracer_etl.evidence.contrasts import store_contrasts
 from tracer_etl.evidence.indicators import all_indicators
 from tracer_etl.evidence.raking import make_margin
 from tracer_etl.evidence.sample import Sample, Study, estimate_rows, levels_of
@@ -46,8 +47,8 @@ def estimate_all(connection: Connection, constants: Constants) -> int:
 
     One row per indicator, group_by and level. Also writes `marts.indicator` (definitions), `marts.weight` (one row per
     respondent), `marts.weight_margin` (one row per raked margin and cell), `marts.weight_diagnostic` (one row per
-    figure or remark) and `marts.time_to_job` (one row per group and time). Reads marts and clean tables; the same data
-    and constants give the same table to the last digit.
+    figure or remark), `marts.time_to_job` (one row per group and time) and the tables of `contrasts`. Reads marts and
+    clean tables; the same data and constants give the same table to the last digit.
 
     Raises:
         StudyError: nobody has answered yet, or a table or question the estimates need is missing.
@@ -69,6 +70,7 @@ def estimate_all(connection: Connection, constants: Constants) -> int:
         storing.diagnostic_rows(study.weighted, recall_remarks(study)),
     )
     storing.write(connection, "marts.time_to_job", storing.TIME_TO_JOB, time_to_job(study, table, constants))
+    store_contrasts(connection, study, table, constants)
     return len(table)
 
 

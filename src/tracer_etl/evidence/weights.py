@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from tracer_etl.evidence.raking import Margin, Raked, make_margin, rake
+from tracer_etl.evidence.regression import chances, logistic
 from tracer_etl.evidence.variance import design_effect, effective_size
 
 if TYPE_CHECKING:
@@ -139,24 +140,9 @@ def _commonest(labels: pd.Series[str]) -> str:
     return str(labels.mode().iat[0]) if labels.notna().any() else UNKNOWN
 
 
-def fit_propensity(design: Floats, responded: Mask, *, ridge: float = 0.0, iterations: int = 50) -> Floats:
-    """Fit a logistic regression by Newton's method and give the fitted probability of each row.
-
-    `ridge` > 0 keeps coefficients finite where a category answered always or never. It is what R's `glm` gives when
-    `ridge` is 0.
-    """
-    beta = np.zeros(design.shape[1])
-    penalty = np.full(design.shape[1], ridge)
-    penalty[0] = 0.0
-    for _ in range(iterations):
-        fitted = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
-        slope = design.T @ (responded - fitted) - penalty * beta
-        bend = (design * (fitted * (1 - fitted))[:, None]).T @ design + np.diag(penalty)
-        step = np.linalg.lstsq(bend, slope, rcond=None)[0]
-        beta += step
-        if float(np.max(np.abs(step))) < 1e-10:  # noqa: PLR2004 - converged to the last digits
-            break
-    return np.asarray(1 / (1 + np.exp(-np.clip(design @ beta, -30, 30))))
+def fit_propensity(design: Floats, responded: Mask, *, ridge: float = 0.0) -> Floats:
+    """Fit a logistic regression and give the fitted probability of each row; see `regression.logistic`."""
+    return chances(design, logistic(design, responded.astype(float), ridge=ridge))
 
 
 def design_matrix(frame: pd.DataFrame, columns: Sequence[str]) -> Floats:

@@ -21,6 +21,7 @@ _ESTIMATE = (
 _TABLES = {
     "definisi_definitions": "select * from marts.indicator",
     "waktu_tunggu_waiting": "select * from marts.time_to_job order by group_by, level, months",
+    "pembanding_contrasts": "select * from marts.contrast order by design, outcome",
 }
 _PLAN = {
     "rencana_plan": "select * from marts.plan_programme order by place, programme",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tracer_etl.report import charts
 from tracer_etl.report.charts import Scale
 from tracer_etl.report.figures import find
-from tracer_etl.report.pages import groups
+from tracer_etl.report.pages import contrasts, groups
 from tracer_etl.report.pages.summary import RUNGS
 from tracer_etl.report.site import Page
 from tracer_etl.report.words import say, share
@@ -49,6 +49,7 @@ def _render(facts: Facts, desk: Desk) -> Markup:
         match=_list(facts, MATCH),
         matched=groups.table_of(facts, "programme", ("M1", "M2", "M3")),
         decent=_list(facts, DECENT),
+        compared=contrasts.section(facts, desk),
     )
 
 
