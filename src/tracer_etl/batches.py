@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracer_etl import __version__
 from tracer_etl.corrections.log import digest as corrections_digest
+from tracer_etl.corrections.replay import replay
 from tracer_etl.errors import StudyError
 from tracer_etl.landing import Landing
+from tracer_etl.privacy.withdrawal import leave_out
+from tracer_etl.segments import SEGMENT_RECORDS
 from tracer_etl.warehouse import open_warehouse
 from tracer_etl.warehouse.contract import Batch
 
@@ -17,14 +21,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from tracer_etl.corrections.log import Correction
     from tracer_etl.landing import Segment
     from tracer_etl.logbook import Line
     from tracer_etl.privacy.withdrawal import Withdrawn
     from tracer_etl.schema import Schema
     from tracer_etl.study import Study, StudyForm
+    from tracer_etl.tables import Built
 
 SEGMENTS_PER_BATCH = 5
-"""At most about 100,000 submissions are typed, checked and loaded at a time."""
+RECORDS = SEGMENTS_PER_BATCH * SEGMENT_RECORDS
+"""So many submissions are typed, checked and loaded at a time; every pull left a segment, however small."""
+FILES = 100
+"""Segments at most: those with fields no form has are read once more each."""
 
 
 def compiled(study: Study, form: StudyForm) -> Schema:
@@ -44,23 +53,40 @@ def pending(
     `corrected` is the log of corrections, and `out` who has withdrawn: either makes a form's rows others.
     """
     schema = compiled(study, form)
-    recipe = _recipe(
-        study, schema, f"{corrections_digest(corrected, schema.form_id)} {out.digest(schema.form_id)}"
-    )
+    recipe = recipe_of(study, schema, corrected, out)
     segments = Landing(study.landing, form.form_id).segments()
     with open_warehouse(study) as warehouse:
         made = warehouse.recipe(form.form_id) == recipe
         known = warehouse.segments(form.form_id) if made else frozenset()
     new = [segment for segment in segments if identity(segment) not in known]
-    return schema, recipe, list(_batches(new)) or ([] if made else [()])
+    return schema, recipe, list(grouped(new)) or ([] if made else [()])
 
 
-def _recipe(study: Study, schema: Schema, more: str) -> str:
+def recipe_of(study: Study, schema: Schema, corrected: Sequence[Line], out: Withdrawn) -> str:
     """Digest what turns landed submissions into rows and verdicts."""
+    more = f"{corrections_digest(corrected, schema.form_id)} {out.digest(schema.form_id)}"
     files = [study.expectations / f"{table.name}.yaml" for table in schema.tables]
     xforms = hashlib.sha256("".join(form.xform for form in schema.forms).encode()).hexdigest()
     lists = [study.media / choices.file for choices in schema.newest.lists.values() if choices.file]
     return digest([*files, *lists], f"{__version__} {schema.fingerprint} {xforms} {study.timezone} {more}")
+
+
+def make(
+    study: Study,
+    schema: Schema,
+    segments: Sequence[Segment],
+    folder: Path,
+    changes: tuple[Sequence[Correction], Withdrawn],
+    only: str = "true",
+) -> Built:
+    """Type segments into a folder, replay the corrections, and leave out who has withdrawn; `only` as in `tables.build`."""
+    from tracer_etl import tables
+
+    corrections, out = changes
+    made = tables.build(segments, schema, folder, study.timezone, only)
+    corrected = replay(folder, schema, corrections, study.timezone)
+    leave_out(folder, schema, out)
+    return replace(made, problems=corrected.problems) if corrected else made
 
 
 def digest(files: Sequence[Path], more: str) -> str:
@@ -77,9 +103,17 @@ def identity(segment: Segment) -> str:
     return f"{segment.name}:{segment.sha256}"
 
 
-def _batches(segments: Sequence[Segment]) -> Iterator[Sequence[Segment]]:
-    for start in range(0, len(segments), SEGMENTS_PER_BATCH):
-        yield segments[start : start + SEGMENTS_PER_BATCH]
+def grouped(segments: Sequence[Segment], records: int = RECORDS) -> Iterator[list[Segment]]:
+    """Cut segments in landing order into groups of at most so many records, and of at least one segment."""
+    group: list[Segment] = []
+    for segment in segments:
+        full = sum(one.records for one in group) + segment.records > records or len(group) == FILES
+        if group and full:
+            yield group
+            group = []
+        group.append(segment)
+    if group:
+        yield group
 
 
 def staged(study: Study, form: StudyForm) -> list[tuple[Schema, Path]]:

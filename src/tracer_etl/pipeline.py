@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from tracer_etl import batches
 from tracer_etl.corrections.log import corrections_of, read_corrections
-from tracer_etl.corrections.replay import replay
 from tracer_etl.corrections.standing import Standing, note_unlanded, remarks, standings
 from tracer_etl.errors import StudyError
 from tracer_etl.landing import Landed as Pulled
@@ -24,12 +23,13 @@ from tracer_etl.oversight.registry import builtin
 from tracer_etl.oversight.rules import Stage, read_rules, rule_files
 from tracer_etl.oversight.stored_files import checks_of_files
 from tracer_etl.privacy import erasing, pdp_log
-from tracer_etl.privacy.withdrawal import leave_out, references, withdrawn
+from tracer_etl.privacy.withdrawal import references, withdrawn
 from tracer_etl.quarantine import settling
 from tracer_etl.quarantine.decisions import read_decisions
 from tracer_etl.records import EntitySource, silent
 from tracer_etl.report import DATA_DOCS
 from tracer_etl.servers import connecting
+from tracer_etl.shared_landing import mirror
 from tracer_etl.shelf import write_atomically
 from tracer_etl.warehouse import open_warehouse
 
@@ -144,10 +144,7 @@ def build(study: Study, forms: Sequence[str] = (), progress: Progress = silent) 
         done = [tables.Built(form.form_id, study.staging, 0, 0)]
         for segments in progress(pending, f"build {form.form_id}"):
             folder = study.staging / form.form_id / (segments[0].name if segments else "none")
-            made = tables.build(segments, schema, folder, study.timezone)
-            corrected = replay(folder, schema, corrections, study.timezone)
-            leave_out(folder, schema, out)
-            done.append(replace(made, problems=corrected.problems) if corrected else made)
+            done.append(batches.make(study, schema, segments, folder, (corrections, out)))
             content = json.dumps({"recipe": recipe, "segments": [batches.identity(s) for s in segments]})
             write_atomically(folder / "batch.json", content.encode())
         built.append(Built(form.form_id, sum(b.submissions for b in done), sum(b.problems for b in done)))
@@ -322,6 +319,8 @@ def erase(study: Study, found: Erasure, progress: Progress = silent) -> Entry:
     May be run again whenever it was killed. What it could not take out is named in the entry of the log.
     """
     erasing.erase(study, found)
+    for form in study.forms:
+        mirror(study, form.form_id)
     _renew(study, (), progress)
     with open_warehouse(study) as warehouse:
         warehouse.compact()

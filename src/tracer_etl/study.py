@@ -104,7 +104,7 @@ class Crew:
 
 @dataclass(frozen=True)
 class Study:
-    """Everything a run needs to know; paths are absolute."""
+    """Everything a run needs to know; paths are absolute, `shared` is a URL of fsspec or empty."""
 
     name: str
     title: Mapping[str, str]
@@ -130,6 +130,7 @@ class Study:
     pdp_log: Path = Path("var/pdp_log.ndjson")
     privacy: Mapping[str, Any] = field(default_factory=dict)
     public: tuple[Mapping[str, Any], ...] = ()
+    shared: str = ""
 
     def chosen(self, forms: Sequence[str] = ()) -> tuple[StudyForm, ...]:
         """Pick forms by id; none named means all.
@@ -257,6 +258,7 @@ def _study(document: Mapping[str, Any], root: Path) -> Study:
         pdp_log=storage["pdp_log"],
         privacy=document.get("privacy", {}),
         public=tuple(document.get("public", ())),
+        shared=str(document["storage"].get("shared", "")),
     )
 
 

@@ -39,11 +39,13 @@ class Built:
     problems: int
 
 
-def build(segments: Sequence[Segment], schema: Schema, folder: Path, timezone: str) -> Built:
+def build(
+    segments: Sequence[Segment], schema: Schema, folder: Path, timezone: str, only: str = "true"
+) -> Built:
     """Write `<table>.parquet` for every table of the Schema, the bridge, problems and tombstones.
 
     One row per submission (its newest version within these segments), one per repeat instance. Date-times
-    without an offset are read as local time of `timezone`.
+    without an offset are read as local time of `timezone`. `only` is a condition in SQL on the `key` of a submission.
 
     Raises:
         LandingError: a segment is missing, cannot be read, or is not what was landed.
@@ -54,7 +56,7 @@ def build(segments: Sequence[Segment], schema: Schema, folder: Path, timezone: s
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with scratch(folder, timezone) as connection:
-            return _Builder(connection, segments, schema, folder).run()
+            return _Builder(connection, segments, schema, folder, only).run()
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
         what = f"a segment cannot be read ({str(error).splitlines()[0]})"
         raise LandingError(
@@ -83,9 +85,14 @@ class _Builder:
     """
 
     def __init__(
-        self, connection: DuckDBPyConnection, segments: Sequence[Segment], schema: Schema, folder: Path
+        self,
+        connection: DuckDBPyConnection,
+        segments: Sequence[Segment],
+        schema: Schema,
+        folder: Path,
+        only: str,
     ) -> None:
-        self.connection, self.schema, self.folder = connection, schema, folder
+        self.connection, self.schema, self.folder, self.only = connection, schema, folder, only
         # In landing order, so that no table needs sorting.
         self.segments = sorted(segments, key=lambda segment: segment.first)
         self.nodes = Projection(schema.paths, frozenset(t.path for t in schema.tables if t.parent))
@@ -130,7 +137,7 @@ class _Builder:
             + ", ".join(f"NULL::{kind} AS {quote(n)}" for n, kind in self._declared().items())
             + ")"
         )
-        typed = self._typed(self.schema.root, _ROOT_ROWS.format(source=source))
+        typed = self._typed(self.schema.root, _ROOT_ROWS.format(source=source, only=self.only))
         self.connection.execute(f'CREATE TEMP TABLE "all versions" AS {typed}')
         # A deletion buries all that landed before it; what landed after it was restored or sent again.
         # Only the few columns that decide go through the windows, never the answers.
@@ -267,7 +274,7 @@ _ROOT_ROWS = (
     "SELECT key AS _submission_id, nullif(instance, '') AS _instance_id, nullif(version, '') AS _form_version, "
     "TRY_CAST(nullif(submitted, '') AS TIMESTAMPTZ) AS _submitted_at, nullif(review, '') AS _review_state, "
     'revision AS _revision, landed AS _landed, deleted AS "is deleted", error AS "the error", extra AS "the extra", '
-    'attachments AS "the attachments", data FROM {source} WHERE key IS NOT NULL'
+    'attachments AS "the attachments", data FROM {source} WHERE key IS NOT NULL AND ({only})'
 )
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 AREAS = ("clean", "pii", "quarantine", "marts", "meta")
 """The schemas of every warehouse."""
 
+PARTITION = "partition "
+"""Begins what the ledger calls a part of the segments that others load, until all parts are loaded."""
+
 PUBLISHED = ("clean", "marts", "meta")
 """Those an analyst reads."""
 
@@ -26,13 +29,15 @@ PUBLISHED = ("clean", "marts", "meta")
 class Batch:
     """Checked tables in a staging folder, and what they were made of.
 
-    `segments` name what was landed, `recipe` the forms and expectations: the ledger knows both.
+    `segments` name what was landed, `recipe` the forms and expectations: the ledger knows both. What came of its checks
+    is kept under `name`, that of the first segment where none is given.
     """
 
     schema: Schema
     folder: Path
     segments: tuple[str, ...]
     recipe: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,14 @@ class Warehouse(Protocol):
 
         Raises:
             WarehouseError: nothing was loaded; the warehouse is as it was.
+        """
+        ...
+
+    def join(self, form_id: str, recipe: str, partitions: Sequence[str], segments: Sequence[str]) -> None:
+        """Put segments into the ledger in the place of the partitions in which they were loaded.
+
+        Raises:
+            WarehouseError: a partition is not loaded.
         """
         ...
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tracer_etl.errors import WarehouseError
 from tracer_etl.names import literal, quote
 from tracer_etl.schema import BRIDGE_COLUMNS
-from tracer_etl.warehouse.contract import Loaded, areas
+from tracer_etl.warehouse.contract import PARTITION, Loaded, areas
 from tracer_etl.warehouse.flows import COUNTED, IS_STORED, Touched, flows
 from tracer_etl.warehouse.meta import STAGED_CORRECTION, describe
 
@@ -194,18 +194,38 @@ class Loader(ABC):
     def _record(self, batch: Batch) -> None:
         """Note what was loaded and what came of its checks; what another loader has noted meanwhile stays as it is."""
         self._record_checks(batch)
-        for segment in batch.segments or ("",):
+        self._note(batch.schema.form_id, batch.recipe, batch.segments or ("",))
+
+    def _note(self, form_id: str, recipe: str, segments: Sequence[str]) -> None:
+        """Note segments in the ledger; those of partitions have no place of their own in its order."""
+        form, in_part = literal(form_id), f"starts_with(segment, {literal(PARTITION)})"
+        for segment in segments:
             self.connection.execute(
-                "INSERT INTO meta.load (form_id, segment, recipe, position) "
-                f"SELECT {literal(batch.schema.form_id)}, {literal(segment)}, {literal(batch.recipe)}, "
-                "coalesce(max(position), 0) + 1 FROM meta.load HAVING count(*) FILTER "
-                f"(WHERE form_id = {literal(batch.schema.form_id)} AND segment = {literal(segment)}) = 0"
+                f"INSERT INTO meta.load (form_id, segment, recipe, position) SELECT {form}, {literal(segment)}, "
+                f"{literal(recipe)}, coalesce(max(position) FILTER (WHERE NOT {in_part}), 0) + 1 FROM meta.load "
+                f"HAVING count(*) FILTER (WHERE form_id = {form} AND segment = {literal(segment)}) = 0"
             )
+
+    def join(self, form_id: str, recipe: str, partitions: Sequence[str], segments: Sequence[str]) -> None:
+        """Put segments into the ledger in the place of the partitions in which they were loaded.
+
+        Raises:
+            WarehouseError: a partition is not loaded, or the form's rows were made by another recipe since.
+        """
+        with self._transaction(form_id):
+            missing = set(partitions) - self.segments(form_id)
+            if missing or self.recipe(form_id) != recipe:
+                what = f"{len(missing) or 'all'} of {len(partitions)} partitions are not loaded"
+                raise WarehouseError(what, where=form_id, remedy="run again: what is loaded is kept")
+            self.connection.execute(
+                "DELETE FROM meta.load WHERE form_id = ? AND starts_with(segment, ?)", [form_id, PARTITION]
+            )
+            self._note(form_id, recipe, segments)
 
     def _record_checks(self, batch: Batch) -> None:
         """Keep what came of every rule of the batch: counts, and no value of any submission."""
         file, form = batch.folder / "checked.parquet", literal(batch.schema.form_id)
-        name = literal(next(iter(batch.segments), ""))
+        name = literal(batch.name or next(iter(batch.segments), ""))
         self.connection.execute(f"DELETE FROM meta.row_check WHERE form_id = {form} AND batch = {name}")
         if file.exists():
             self._fill("meta.row_check", f"SELECT {form}, {name}, * FROM {literal(str(file))}")
