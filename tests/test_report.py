@@ -36,6 +36,8 @@ PAGES = {
     "quality",
     "definitions",
 }
+PAPER = 688
+"""A4 less the margins, in CSS pixels."""
 CHROMIUM = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --no-first-run"
 
 
@@ -98,6 +100,17 @@ def test_an_incomplete_pull_is_shown_as_such(plain):
     assert "1.240 ✗ kurang 6" in said(plain.parent / "quality.html", "id")
 
 
+def test_who_withdrew_is_counted_so_that_received_and_server_add_up(plain, tmp_path):
+    assert "Withdrawn" not in said(plain.parent / "quality.html", "en")
+    copy = generic(tmp_path / "cows.duckdb")
+    execute(copy, "update marts.data_quality set landed = landed - 5, good = good - 5")
+    page = report(copy, tmp_path / "out", {"en": "Cows"}).parent / "quality.html"
+    assert "withdrew or asked to be erased: 5. On the server = received + withdrawn." in said(page, "en")
+    heads = tree(page).xpath("//table[1]/thead//th/span[@lang='en']/text()")
+    cells = tree(page).xpath("//table[1]/tbody/tr[1]/td")
+    assert cells[heads.index("Withdrawn") - 1].text_content() == "5"
+
+
 def test_numbers_and_times_are_written_as_each_language_does(plain):
     assert "1.234 kiriman diterima" in said(plain, "id")
     assert "1,234 submissions received" in said(plain, "en")
@@ -111,6 +124,15 @@ def test_nothing_of_one_person_is_on_a_public_page(index, plain):
         content = page.read_text(encoding="utf-8")
         assert SECRET not in content
         assert not re.search(r"\bA\d{4,7}\b|\bK\d{4}\b|uuid:", content), page.name
+
+
+def test_axes_are_written_as_each_language_does(index):
+    marks = {
+        language: set(tree(index.parent / "outcomes.html").xpath(f"//div[@lang='{language}']//text()"))
+        for language in LANGUAGES
+    }
+    assert "0,5 UMK" in marks["id"] - marks["en"]
+    assert "0.5 UMK" in marks["en"] - marks["id"]
 
 
 def test_what_comes_from_outside_is_escaped(plain, index):
@@ -194,7 +216,7 @@ def test_every_number_shows_how_many_people_stand_behind_it(index):
     ]
     assert len(figures) > 100
     assert all(figure.xpath("./a[contains(@href, 'definitions.html#')]") for figure in figures)
-    assert all("n = " in figure.text_content() for figure in figures)
+    assert all("n = " in " ".join(figure.text_content().split()) for figure in figures)
 
 
 def test_a_hidden_number_says_why(index):
@@ -317,8 +339,12 @@ def test_in_a_browser(index):
                     for one in axe
                     if one["impact"] in ("serious", "critical")
                 ]
-            printed = view.pdf(prefer_css_page_size=True)
-            assert printed.startswith(b"%PDF")
+            assert view.pdf(prefer_css_page_size=True).startswith(b"%PDF")
+            # What is wider than the paper makes Chromium print the whole page smaller.
+            view.emulate_media(media="print")
+            view.set_viewport_size({"width": PAPER, "height": 900})
+            assert view.evaluate("document.documentElement.scrollWidth") <= PAPER, page.name
+            view.emulate_media(media="screen")
         view.set_viewport_size({"width": 1280, "height": 900})
         view.goto(index.as_uri() + "?lang=id")
         view.click("label[for=lang-en]")

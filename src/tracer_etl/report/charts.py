@@ -75,7 +75,7 @@ def intervals(
     shown = [(name, one) for name, one in figures if one.shown and one.low is not None]
 
     def draw(language: str) -> Picture:
-        return _intervals([_dot(name[language], one, scale) for name, one in shown], scale)
+        return _intervals([_dot(name[language], one, scale) for name, one in shown], scale, language)
 
     return drawing(key, title, draw, heads, figures)
 
@@ -89,11 +89,11 @@ def _dot(name: str, one: Figure, scale: Scale) -> Row:
     return {**cut, "name": _broken(name), "colour": colour, "fill": "#ffffff" if one.thin else colour}
 
 
-def _intervals(rows: Sequence[Row], scale: Scale) -> Picture:
+def _intervals(rows: Sequence[Row], scale: Scale, language: str) -> Picture:
     y = {"field": "name", "type": "nominal", "sort": [row["name"] for row in rows], "title": None}
     marks: dict[str, Any] = {
         "values": list(scale.marks),
-        "labelExpr": scale.label,
+        "labelExpr": f"replace({scale.label}, '.', ',')" if language == "id" else scale.label,
         "domain": False,
         "ticks": False,
     }

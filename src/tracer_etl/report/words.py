@@ -56,8 +56,8 @@ def catalogue() -> dict[str, dict[str, str]]:
 def say(key: str, **values: object) -> Both:
     """Give a text with its values put in: each as the language writes it.
 
-    >>> say("n_is", n=1234)
-    {'id': 'n = 1.234', 'en': 'n = 1,234'}
+    >>> say("overview.received", landed=1234)
+    {'id': '1.234 kiriman diterima', 'en': '1,234 submissions received'}
     """
     sides = catalogue()[key]
     return Both(

@@ -35,19 +35,28 @@ def totals(facts: Facts) -> dict[str, int]:
 
 def _render(facts: Facts, desk: Desk) -> Markup:
     forms = facts.rows(_FORM)
+    withdrawn = [_withdrawn(row, facts.pulls.get(row["form_id"])) for row in forms]
     return desk.lay(
         "quality.html.j2",
         totals=totals(facts),
-        forms=[_form(row, facts.pulls) for row in forms],
+        withdrawn=sum(withdrawn),
+        counts=[say(f"quality.{name}") for name in COUNTS],
+        forms=[_form(*one, facts.pulls, told=any(withdrawn)) for one in zip(forms, withdrawn, strict=True)],
         rules=[_rule(row) for row in facts.rows(_RULE)],
         versions=[(plain(row["form_id"]), plain(row["version"])) for row in facts.rows(_VERSION)],
         codebooks=_codebooks(desk),
     )
 
 
-def _form(row: Row, pulls: Mapping[str, Row]) -> Sequence[Both]:
+def _form(row: Row, withdrawn: int, pulls: Mapping[str, Row], *, told: bool) -> Sequence[Both]:
     proof = _proof(pulls.get(row["form_id"]))
-    return [plain(row["form_id"]), *(count(row[name]) for name in COUNTS), proof]
+    left_out = [count(withdrawn)] if told else []
+    return [plain(row["form_id"]), *(count(row[name]) for name in COUNTS), *left_out, proof]
+
+
+def _withdrawn(row: Row, pull: Row | None) -> int:
+    """Count what is on the server and came, and is in no table: of people who withdrew or asked to be erased."""
+    return 0 if pull is None else max(0, pull["distinct_keys"] - row["landed"])
 
 
 def _proof(pull: Row | None) -> Both:
