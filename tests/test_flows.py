@@ -104,6 +104,7 @@ def test_a_flow_is_short_and_knows_only_what_does_the_work(path):
     }
     assert imported <= {
         "tracer_etl.pipeline",
+        "tracer_etl.errors.Partial",
         "tracer_etl.errors.TracerError",
         "tracer_etl.fieldwork.publishing",
         "tracer_etl.fieldwork.review",

@@ -8,6 +8,7 @@
         Refused        the server says no (rights, address, no such form): ask for access      exit 3
         Unavailable    network, overload, broken reply: the only error worth a retry           exit 4
         Changed        the server's answers contradict each other: pull again, or report       exit 3
+        Partial        some forms were refused, all that came is in the report: see each       exit 3
       DriftError       landed data and forms disagree (unknown version): add that version      exit 5
       ChecksFailed     a check of the whole stopped the run, nothing is published: mend data   exit 7
       LandingError     the landing area is damaged or not writable                             exit 6
@@ -21,7 +22,10 @@ study.toml: no form is listed; add a [[forms]] table
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class TracerError(Exception):
@@ -85,6 +89,25 @@ class Unavailable(ServerError):
 
 class Changed(ServerError):
     """The server's answers contradict each other or its own documentation."""
+
+
+class Partial(ServerError):
+    """Some forms could not be pulled; the others came and went on."""
+
+    @classmethod
+    def of(cls, errors: Sequence[ServerError]) -> Partial:
+        """Make one error of several: the text of the first, and where the others are.
+
+        >>> print(Partial.of([Refused("no rights", where="a", remedy="ask"), Refused("no form", where="b")]))
+        a: no rights (also failed: b); ask
+        """
+        first, *more = errors
+        others = ", ".join(error.where or error.what for error in more)
+        return cls(
+            f"{first.what} (also failed: {others})" if more else first.what,
+            where=first.where,
+            remedy=first.remedy,
+        )
 
 
 class DriftError(TracerError):

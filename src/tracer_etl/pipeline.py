@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, get_args
 from tracer_etl import batches
 from tracer_etl.corrections.log import corrections_of, read_corrections
 from tracer_etl.corrections.standing import Standing, note_unlanded, remarks, standings
-from tracer_etl.errors import StudyError
+from tracer_etl.errors import Partial, ServerError, StudyError
 from tracer_etl.landing import Landed as Pulled
 from tracer_etl.landing import Landing
 from tracer_etl.oversight.edits import checks_of_edits
@@ -31,6 +31,7 @@ from tracer_etl.report import DATA_DOCS
 from tracer_etl.servers import connecting
 from tracer_etl.shared_landing import mirror
 from tracer_etl.shelf import write_atomically
+from tracer_etl.status import status as status  # noqa: PLC0414 - flows call it here, by name
 from tracer_etl.warehouse import open_warehouse
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from tracer_etl.quarantine.decisions import Decision
     from tracer_etl.records import Progress, Source, Verdict
     from tracer_etl.servers import Options
-    from tracer_etl.study import Reference, Study, StudyForm
+    from tracer_etl.study import Reference, Study
     from tracer_etl.warehouse.contract import Loaded, Warehouse
 
 log = logging.getLogger(__name__)
@@ -68,27 +69,6 @@ class Run:
     changed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How one form stands: counts in submissions, and the last pull's proof.
-
-    `last_pull` is ISO 8601, UTC; `on_server` is None before the first pull and after one that broke off;
-    `failed` says what the last pull lacks; `remarks` tell of drift it saw.
-    """
-
-    form_id: str
-    landed: int
-    good: int
-    set_aside: int
-    warned: int
-    on_server: int | None
-    last_pull: str
-    complete: bool
-    failed: str
-    remarks: tuple[str, ...]
-    versions: tuple[str, ...]
-
-
 def pull(
     study: Study,
     forms: Sequence[str] = (),
@@ -101,14 +81,25 @@ def pull(
 
     Raises:
         ServerError: the server refuses or fails, or a pull is incomplete; what came is kept.
+        Partial: that was so of some forms, and the others came.
         LandingError: a pull is of another server than what is landed, or another pull is at work.
     """
-    source, landed = connecting.source(study, options), []
+    source, landed, failed = connecting.source(study, options), [], list[ServerError]()
     for form in study.chosen(forms):
         landing = Landing(study.landing, form.form_id)
-        found = source.pull(form.form_id, landing, sweep=sweep)
-        landed.append(landing.land(found, datetime.now(UTC).isoformat(timespec="seconds"), progress))
-    return [*landed, *(_pull_list(source, one) for one in study.references if one.entity_list)]
+        try:
+            found = source.pull(form.form_id, landing, sweep=sweep)
+            landed.append(landing.land(found, datetime.now(UTC).isoformat(timespec="seconds"), progress))
+        except ServerError as error:
+            if error.retry:
+                raise
+            failed.append(error)
+    lists = [_pull_list(source, one) for one in study.references if one.entity_list]
+    if failed and landed:
+        raise Partial.of(failed)
+    if failed:
+        raise failed[0]
+    return [*landed, *lists]
 
 
 def _pull_list(source: Source, reference: Reference) -> Pulled:
@@ -292,8 +283,16 @@ def refresh(
     options: Options | None = None,
     sweep: bool = False,
 ) -> Run:
-    """Run all stages; with no news since the last run nothing is written."""
-    pulled = pull(study, forms, progress, options=options, sweep=sweep)
+    """Run all stages; with no news since the last run nothing is written.
+
+    Raises:
+        Partial: some forms could not be pulled; what came of the others is in the report by then.
+    """
+    try:
+        pulled = pull(study, forms, progress, options=options, sweep=sweep)
+    except Partial:
+        _renew(study, forms, progress)
+        raise
     return _renew(study, forms, progress, pulled)
 
 
@@ -346,32 +345,6 @@ def _logs(study: Study) -> list[str]:
     with open_warehouse(study) as warehouse:
         corrected = remarks(warehouse.connection, study.corrections.name)
         return [*corrected, *settling.remarks(warehouse.connection, study.decisions.name)]
-
-
-def status(study: Study) -> list[Status]:
-    """Tell how each form stands, without pulling."""
-    with open_warehouse(study) as warehouse:
-        return [_status(study, form, warehouse.summary(form.form_id)) for form in study.forms]
-
-
-def _status(study: Study, form: StudyForm, loaded: Loaded) -> Status:
-    landing = Landing(study.landing, form.form_id)
-    last = landing.proofs[-1] if landing.proofs else {}
-    failed = str(last.get("failed", "")) or "\n".join(last.get("missing", ()))
-    counted = last.get("server_count")
-    return Status(
-        form_id=form.form_id,
-        landed=loaded.landed,
-        good=loaded.good,
-        set_aside=loaded.set_aside,
-        warned=loaded.warned,
-        on_server=counted,
-        last_pull=landing.pulled_at,
-        complete=bool(last) and counted == last.get("distinct_keys") and not failed,
-        failed=failed,
-        remarks=tuple(last.get("remarks", ())),
-        versions=batches.compiled(study, form).versions,
-    )
 
 
 def _state_of_results(study: Study) -> str:

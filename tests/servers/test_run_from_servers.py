@@ -10,8 +10,12 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
 import pytest
 
+from makers import FORM, study_folder, xml
+from tracer_etl import pipeline
+from tracer_etl.errors import Partial, Refused
 from tracer_etl.form import read_form
 from tracer_etl.servers.openrosa import deprecated_id, received
 from tracer_etl.study import read_study
@@ -42,12 +46,12 @@ def rehearsed(form: Form) -> list[Received]:
 def deliver(server: FakeCentral | FakeKobo, form: str, sent: Iterable[tuple[Received, bytes]]) -> None:
     """Send submissions and their edits as phones would."""
     keys: dict[str, str] = {}
-    for one, xml in sent:
+    for one, raw in sent:
         if before := deprecated_id(one):
             keys[one.instance_id] = keys[before]
-            server.edit(form, keys[before], xml)
+            server.edit(form, keys[before], raw)
         else:
-            keys[one.instance_id] = server.submit(form, xml)
+            keys[one.instance_id] = server.submit(form, raw)
 
 
 def compiled() -> list[Form]:
@@ -113,6 +117,31 @@ def test_run_from_central(tmp_path: Path, from_folder: dict[str, tuple[int, int,
             storage=str(tmp_path / "var"),
         )  # fmt: skip
         check_run(environment, from_folder, password)
+
+
+def test_a_form_that_is_not_there_does_not_hold_up_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = study_folder(tmp_path)
+    (tmp_path / "forms" / "later.md").write_text(FORM.replace("| visit   ", "| later   "), encoding="utf-8")
+    file.write_text(
+        '[[forms]]\nid = "later"\nworkbook = "forms/later.md"\n'.join(["", ""]) + file.read_text()
+    )
+    with FakeCentral() as server:
+        server.publish(tmp_path / "forms" / "visit.md")
+        server.submit("visit", xml(1, "<who>Ani</who><age>30</age><work>0</work>"))
+        user, password = server.admin
+        told = {"server": "central", "url": server.url, "project": "1", "user": user, "password": password}
+        for name, value in told.items():
+            monkeypatch.setenv(f"TRACER_{name.upper()}", value)
+        with pytest.raises(Partial, match="later"):
+            pipeline.refresh(read_study(file))
+        with pytest.raises(Refused):
+            pipeline.refresh(read_study(file), ["later"])
+    shown = {one.form_id: one.good for one in pipeline.status(read_study(file))}
+    assert shown == {"later": 0, "visit": 1}
+    with duckdb.connect(str(read_study(file).published), read_only=True) as copy:
+        assert copy.execute("SELECT age FROM clean.visit").fetchall() == [(30,)]
 
 
 @pytest.mark.slow

@@ -63,6 +63,8 @@ def _proof(pull: Row | None) -> Both:
     """Say whether all that the server counted has come."""
     if pull is None:
         return plain(DASH)
+    if pull["server_count"] is None:
+        return say("quality.complete_broke_off")
     missing = pull["server_count"] - pull["distinct_keys"]
     if missing:
         return say("quality.complete_no", count=pull["server_count"], missing=missing)
