@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from r_yardstick.golden import golden, read_table
 from tracer_etl import pipeline
 from tracer_etl.cli import cli
 from tracer_etl.errors import StudyError
@@ -68,6 +69,24 @@ def rehearsed(tmp_path_factory):
     path = study_in(tmp_path_factory.mktemp("evidence"))
     pipeline.refresh(read_study(path))
     return path
+
+
+def test_the_published_numbers_of_the_rehearsal_are_those_of_r(rehearsed):
+    """From the submissions to `marts.estimate`, against R's rake, svymean and survfit on the same respondents.
+
+    When the rehearsal or a rule changes, renew the yardstick: see tests/r_yardstick/golden.py.
+    """
+    sql = "select indicator, estimate, se, low, high, n from marts.estimate where group_by = 'all'"
+    with duckdb.connect(str(rehearsed.parent / "var/warehouse.duckdb"), read_only=True) as connection:
+        found = {row[0]: row[1:] for row in connection.execute(sql).fetchall()}
+    assert found["A1"][4] == len(read_table("rehearsal.csv"))
+    assert found["A1"][:2] == pytest.approx(tuple(golden("rehearsal_raked_mean")), abs=1e-6)
+    median = found["T1"]
+    assert (median[0], *median[2:4]) == pytest.approx(tuple(golden("rehearsal_wait_median")), abs=1e-6)
+    assert found["T2"][0] == pytest.approx(golden("rehearsal_rmean")[0], abs=1e-6)
+    for cause, name in enumerate(("wage", "self"), 1):
+        shares = [found[f"T3_{name}_{months}"][0] for months in (3, 6, 12)]
+        assert shares == pytest.approx(golden(f"rehearsal_incidence_{cause}").tolist(), abs=1e-6)
 
 
 @pytest.mark.slow

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from coverage_world import simulated_frame
 from r_yardstick.golden import API_MARGINS, golden, margins_of, read_table
 from tracer_etl.evidence.constants import FAMILIES, UMK_IDR, Constants
 from tracer_etl.evidence.raking import Margin, make_margin, merge_cells, rake
-from tracer_etl.evidence.variance import answered_fraction, effective_size, weighted_mean, wilson
+from tracer_etl.evidence.variance import effective_size
 from tracer_etl.evidence.weights import (
     bootstrap_weights,
     calibrate,
@@ -208,73 +209,6 @@ def test_umk_is_the_seed_of_the_marts():
 
 
 # A simulated study: classes of about 20, employment and response both follow programme, sex, age and target group.
-
-PROGRAMMES = ("barista", "mua", "barber", "digimar", "ac", "masak", "konten", "unggas")
-GROUPS = {"15-24": (-0.3, -0.7), "25-29": (0.0, 0.0), "30-39": (0.5, 0.6), "40+": (0.3, 0.4)}
-
-
-def simulated_frame(chance: np.random.Generator, size: int = 350) -> pd.DataFrame:
-    """Draw persons, whether they work (`works`, with its probability) and whether they answer."""
-    frame = pd.DataFrame(
-        {
-            "programme": chance.choice(PROGRAMMES, size),
-            "year": chance.choice([2024, 2025], size),
-            "sex": chance.choice(["1", "2"], size),
-            "age_group": chance.choice(list(GROUPS), size, p=[0.25, 0.35, 0.3, 0.1]),
-            "education": chance.choice(["sma", "smk", "smp_or_less"], size),
-            "target_group": chance.choice(["t1", "t2", "t3"], size, p=[0.2, 0.15, 0.65]),
-            "zone": chance.choice(["centre", "east", "north_west", "south"], size),
-            "funding": chance.choice(["apbd", "dbhcht"], size),
-            "certified": chance.choice(["yes", "no"], size, p=[0.9, 0.1]),
-            "months": chance.uniform(2, 24, size),
-        }
-    )
-    rank = frame["programme"].map(PROGRAMMES.index)
-    work = 0.7 + 0.22 * (rank - 3.5) + frame["age_group"].map({k: v[0] for k, v in GROUPS.items()})
-    answer = 0.8 + 0.36 * (rank - 3.5) + frame["age_group"].map({k: v[1] for k, v in GROUPS.items()})
-    work += 0.5 * (frame["target_group"] == "t3") - 0.3 * (frame["sex"] == "2")
-    answer += 0.5 * (frame["target_group"] == "t3") - 0.4 * (frame["sex"] == "2")
-    chances = 1 / (1 + np.exp(-work))
-    return frame.assign(
-        p_work=chances,
-        works=chance.random(size) < chances,
-        responded=chance.random(size) < 1 / (1 + np.exp(-answer)),
-    )
-
-
-def simulated_truth() -> float:
-    return float(simulated_frame(np.random.default_rng(1), 400_000)["p_work"].mean())
-
-
-def coverages(rounds: int) -> dict[str, float]:
-    """Give how often intervals hold the truth: of the programme, of the cohort, and unweighted."""
-    truth, constants = simulated_truth(), Constants(replicates=1)
-    hits = {"programme": 0, "cohort": 0, "unweighted": 0}
-    gaps = {"weighted": 0.0, "plain": 0.0}
-    for number in range(rounds):
-        frame = simulated_frame(np.random.default_rng([2026, number]))
-        worked = frame.loc[frame["responded"], "works"].to_numpy(float)
-        weights = person_weights(frame, constants).weights
-        share, size = weighted_mean(worked, weights), effective_size(weights)
-        low, high = wilson(share, size)
-        hits["programme"] += low <= truth <= high
-        low, high = wilson(share, size, fraction=answered_fraction(weights))
-        hits["cohort"] += low <= frame["works"].mean() <= high
-        low, high = wilson(worked.mean(), len(worked))
-        hits["unweighted"] += low <= truth <= high
-        gaps["weighted"] += (share - truth) / rounds
-        gaps["plain"] += (worked.mean() - truth) / rounds
-    return {**{name: count / rounds for name, count in hits.items()}, **gaps}
-
-
-@pytest.mark.slow
-def test_intervals_hold_the_truth_under_non_response_and_unweighted_ones_do_not():
-    found = coverages(400)
-    assert 0.92 <= found["programme"] <= 0.98
-    assert 0.92 <= found["cohort"] <= 0.98
-    assert found["unweighted"] < 0.85
-    assert abs(found["weighted"]) < 0.01
-    assert found["plain"] > 0.03
 
 
 def test_weights_and_replicates_are_the_same_every_time():

@@ -1,7 +1,7 @@
 -- One row per idea of a young person: what it is about, and whether it counts in N4 (specification 2.2).
 -- programme: by the reviewed map (seed_programme_term): a term of kind idea found as whole words in the title, else in
--- the text; the longest term wins, then the alphabet. Where no term is found, the sector's own programme, if it has
--- one. topic_by says which of the three it was. first_of_day: the earliest idea of a device on a day (without a
+-- the text; the longest term wins, then the alphabet. A term of programme 'none' (budidaya ikan) says that a shorter one
+-- within it (budidaya) means something else. Where no term is found, the sector's own programme, if it has one. topic_by says which of the three it was. first_of_day: the earliest idea of a device on a day (without a
 -- device every idea is its own). counted: first of its day, interest 4 or 5, and mapped to a programme.
 -- The text and the device stay in pii: neither leaves this query.
 drop table if exists marts.idea_topic;
@@ -17,7 +17,7 @@ with idea as (
   left join pii.youth_ideas p on p._submission_id = y._submission_id
 ),
 found as (
-  select i.submission_id, t.programme, t.term,
+  select i.submission_id, case when t.programme <> 'none' then t.programme end as programme, t.term,
     case when i.title like '% ' || t.term || ' %' then 'title' else 'text' end as topic_by,
     row_number() over (partition by i.submission_id
       order by case when i.title like '% ' || t.term || ' %' then 0 else 1 end, length(t.term) desc, t.programme, t.term) as place

@@ -1,0 +1,171 @@
+"""Studies drawn from a known truth: do the intervals hold it, and is P(top 4) as often right as it says?
+
+`bench/coverage.py` runs them in thousands, `tests/test_coverage.py` in a few. What estimates is the code of the pipeline: who
+answers, classes of the propensity, raking, replicates, and each indicator's own interval.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from tracer_etl.evidence import variance
+from tracer_etl.evidence.cells import Values, statistic
+from tracer_etl.evidence.constants import Constants
+from tracer_etl.evidence.indicators import all_indicators
+from tracer_etl.evidence.sample import Sample, estimate_rows
+from tracer_etl.evidence.weights import person_weights
+
+if TYPE_CHECKING:
+    from tracer_etl.evidence.indicators import Indicator
+
+HEADLINE = ("A1", "S1", "S2", "D5", "M3", "Q1", "E1_median", "E3_median", "E2b_mean", "T1")
+"""What the first page and the ladder of the report show, and the outcomes of the comparison."""
+
+UMK = 2_413_974
+PROGRAMMES = ("barista", "mua", "barber", "digimar", "ac", "masak", "konten", "unggas")
+GROUPS = {"15-24": (-0.3, -0.7), "25-29": (0.0, 0.0), "30-39": (0.5, 0.6), "40+": (0.3, 0.4)}
+
+
+def simulated_frame(chance: np.random.Generator, size: int = 350, silent: float = 0.0) -> pd.DataFrame:
+    """Draw persons, whether they work (`works`, with its probability) and whether they answer.
+
+    `silent`: how much less, in log-odds, who has no work answers, whatever the registry says of them.
+    """
+    frame = pd.DataFrame(
+        {
+            "programme": chance.choice(PROGRAMMES, size),
+            "year": chance.choice([2024, 2025], size),
+            "sex": chance.choice(["1", "2"], size),
+            "age_group": chance.choice(list(GROUPS), size, p=[0.25, 0.35, 0.3, 0.1]),
+            "education": chance.choice(["sma", "smk", "smp_or_less"], size),
+            "target_group": chance.choice(["t1", "t2", "t3"], size, p=[0.2, 0.15, 0.65]),
+            "zone": chance.choice(["centre", "east", "north_west", "south"], size),
+            "funding": chance.choice(["apbd", "dbhcht"], size),
+            "certified": chance.choice(["yes", "no"], size, p=[0.9, 0.1]),
+            "months": chance.uniform(2, 24, size),
+        }
+    )
+    rank = frame["programme"].map(PROGRAMMES.index)
+    work = 0.7 + 0.22 * (rank - 3.5) + frame["age_group"].map({k: v[0] for k, v in GROUPS.items()})
+    answer = 0.8 + 0.36 * (rank - 3.5) + frame["age_group"].map({k: v[1] for k, v in GROUPS.items()})
+    work += 0.5 * (frame["target_group"] == "t3") - 0.3 * (frame["sex"] == "2")
+    answer += 0.5 * (frame["target_group"] == "t3") - 0.4 * (frame["sex"] == "2")
+    chances = 1 / (1 + np.exp(-work))
+    works = chance.random(size) < chances
+    return frame.assign(
+        p_work=chances,
+        works=works,
+        responded=chance.random(size) < 1 / (1 + np.exp(-(answer - silent * ~works))),
+    )
+
+
+def with_answers(frame: pd.DataFrame, chance: np.random.Generator) -> pd.DataFrame:
+    """Add what everybody would tell, as the columns of the indicators; all of it goes with who answers."""
+    size, works = len(frame), frame["works"].to_numpy(dtype=bool)
+    lift = (frame["programme"].map(PROGRAMMES.index).to_numpy(dtype=float) - 3.5) / 3.5
+    older = frame["age_group"].isin(["30-39", "40+"]).to_numpy(dtype=float)
+    pay = np.exp(14.5 + 0.15 * lift + 0.15 * older + 0.4 * chance.standard_normal(size)).round(-4)
+    before = np.where(chance.random(size) < 0.4, np.exp(14.1 + 0.4 * chance.standard_normal(size)), 0.0)
+    employee = works & (chance.random(size) < 0.7)
+    wait = chance.exponential(4 * np.exp(-0.5 * lift - 0.4 * older))
+    months = frame["months"].to_numpy(dtype=float)
+    waiting = chance.random(size) < 0.8
+    points = chance.binomial(5, 0.55 + 0.15 * lift, size)
+    match = np.where(chance.random(size) < 0.65 + 0.15 * lift, "1", "3")
+    return frame.assign(
+        emp_bps=np.where(works, "1", "0"),
+        status_emp=np.where(works, np.where(employee, "4", "1"), None),
+        match_field=np.where(works, match, None),
+        match_level=np.where(works, np.where(chance.random(size) < 0.7, "2", "1"), None),
+        hours=np.where(works, chance.normal(40 + 3 * lift, 9), np.nan),
+        earnings_idr=np.where(works, pay, np.nan),
+        earned=np.where(works, pay, np.nan),
+        real_now=np.where(works, pay, np.nan),
+        umk=float(UMK),
+        decent_points=np.where(employee, points, np.nan),
+        sat_all=np.clip(np.round(chance.normal(3.9 + 0.4 * lift, 0.9)), 1, 5),
+        change_all=np.where(works, pay, 0.0) - before,
+        full_wait=np.where(waiting, wait, np.nan),
+        wait=np.where(waiting, np.minimum(wait, months), np.nan),
+        wait_event=np.where(waiting, (wait <= months).astype(float), np.nan),
+    )
+
+
+def headline() -> list[Indicator]:
+    """Give the headline indicators."""
+    return [one for one in all_indicators() if one.id in HEADLINE]
+
+
+def of_everybody(people: pd.DataFrame, constants: Constants) -> dict[str, float]:
+    """Give each headline number of a whole population that answered to the last."""
+    people = people.assign(wait=people["full_wait"], wait_event=1.0)
+    found = {}
+    for indicator in headline():
+        columns = indicator.values(people).dropna().to_numpy(dtype=float)
+        ones = np.ones((len(columns), 1))
+        if indicator.kind == "share":
+            found[indicator.id] = float(columns[:, 0].mean())
+        elif indicator.kind == "wait":
+            found[indicator.id] = float(np.median(columns[:, 0]))
+        else:
+            values = Values(columns, ones[:, 0], ones)
+            found[indicator.id] = float(statistic(indicator, constants)(values, ones)[0])
+    return found
+
+
+@cache
+def truth() -> dict[str, float]:
+    """Give the truth of the programme in general, from 400,000 persons."""
+    dice = np.random.default_rng(1)
+    return of_everybody(with_answers(simulated_frame(dice, 400_000), dice), Constants())
+
+
+def samples(frame: pd.DataFrame, constants: Constants) -> tuple[Sample, Sample]:
+    """Give the respondents as the pipeline weights them, and as they are."""
+    told = frame[frame["responded"]].reset_index(drop=True)
+    weighted = person_weights(frame, constants)
+    fitted = variance.calibration(weighted.weights, weighted.margins)
+    size = len(told)
+    drawn = np.random.default_rng(constants.seed).multinomial(
+        size, np.full(size, 1 / size), size=constants.replicates
+    )
+    bare = variance.Calibration(np.zeros((size, 1)), np.ones(size))
+    return (
+        Sample(told, weighted.weights, weighted.replicates, fitted, ()),
+        Sample(told, np.ones(size), drawn.T.astype(float), bare, ()),
+    )
+
+
+def numbers(sample: Sample, constants: Constants) -> dict[str, dict[str, Any]]:
+    """Give the row of everybody for each headline indicator, as the long table has it."""
+    return {one.id: estimate_rows(one, sample, sample.levels[:1], constants)[0] for one in headline()}
+
+
+def one_round(number: int, constants: Constants, silent: float) -> pd.DataFrame:
+    """Draw one study; a row per headline indicator: which intervals hold the truth, and how far the estimates are off.
+
+    programme: the truth of the programme in `low`..`high`; cohort: that of these very people in `cohort_low`..
+    `cohort_high`; unweighted: the programme's in the interval without weights.
+    """
+    dice = np.random.default_rng([2026, number])
+    frame = with_answers(simulated_frame(dice, silent=silent), dice)
+    ours, plain = (numbers(sample, constants) for sample in samples(frame, constants))
+    known, people = truth(), of_everybody(frame, constants)
+    rows = []
+    for code, row in ours.items():
+        bare = plain[code]
+        rows.append(
+            {
+                "indicator": code,
+                "programme": row["low"] <= known[code] <= row["high"],
+                "cohort": row["cohort_low"] <= people[code] <= row["cohort_high"],
+                "unweighted": bare["low"] <= known[code] <= bare["high"],
+                "off": row["estimate"] - known[code],
+                "off_unweighted": bare["estimate"] - known[code],
+            }
+        )
+    return pd.DataFrame(rows)
