@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import json
 import shutil
 from typing import TYPE_CHECKING
 
 import duckdb
+import openpyxl
 import pytest
+import zstandard
 from click.testing import CliRunner
 
 from privacy_world import GONE, PEOPLE, name, person, phone, visits, world, write_registry
@@ -103,6 +106,19 @@ def test_one_submission_can_be_withdrawn_by_the_log(study: Study) -> None:
 
 def erased(study: Study) -> dict[str, object]:
     return dict(pipeline.erase(study, erasing.erasure(study)).said)
+
+
+def test_a_text_is_found_however_a_file_writes_it(study: Study) -> None:
+    name = 'Nur\'aini "Ani"\nRekaan & Co'
+    study.report.mkdir(exist_ok=True, parents=True)
+    (study.report / "page.html").write_text(f"<p>{html.escape(name)}</p>", encoding="utf-8")
+    book = openpyxl.Workbook()
+    book.active.append([name])
+    book.save(study.report / "annex.xlsx")
+    with zstandard.open(study.landing / "visit" / "extra.zst", "wt", encoding="utf-8") as stream:
+        stream.write(json.dumps({"data": {"job/": [{"boss": name}]}}) + "\n")
+    found = {place.rpartition("/")[2] for place in search(study, [name])}
+    assert found == {"page.html", "annex.xlsx", "extra.zst"}
 
 
 def test_an_erased_person_is_nowhere_and_the_proof_says_so(study: Study) -> None:

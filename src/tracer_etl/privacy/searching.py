@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import html
+import zipfile
+from typing import TYPE_CHECKING, Any
 
 from tracer_etl.names import literal, quote
 from tracer_etl.segments import lines_of
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from tracer_etl.study import Study
     from tracer_etl.warehouse.contract import Connection
 
+_ZIPPED = (".xlsx", ".zip")
+_MARKED = (".html", ".xml", ".svg")
 AREAS = ("clean", "pii", "quarantine", "marts", "meta")
 
 
@@ -49,10 +53,32 @@ def _texts(study: Study) -> Iterator[tuple[str, str]]:
 
 
 def _read(path: Path) -> Iterator[str]:
+    """Give the texts of a file as people read them, without what JSON, HTML and XML write for a sign of their own."""
     if path.name.endswith(".zst"):
-        yield from map(str, lines_of(path))
+        for line in lines_of(path):
+            yield from _leaves(line)
+    elif path.suffix in _ZIPPED:
+        with zipfile.ZipFile(path) as archive:
+            yield from (_unescaped(archive.read(member)) for member in archive.namelist())
     else:
-        yield path.read_bytes().decode("utf-8", "replace")
+        raw = path.read_bytes()
+        yield _unescaped(raw) if path.suffix in _MARKED else raw.decode("utf-8", "replace")
+
+
+def _unescaped(raw: bytes) -> str:
+    return html.unescape(raw.decode("utf-8", "replace"))
+
+
+def _leaves(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON is anything
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield str(name)
+            yield from _leaves(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner)
+    elif value is not None:
+        yield str(value)
 
 
 def _databases(study: Study) -> Iterator[tuple[str, Connection]]:
