@@ -3,8 +3,9 @@
 compiled      what the form states: choices, required, relevant, constraint
 expectations  what expectations/<table>.yaml states
 rules         a rule, wherever it comes from
+columns       what Great Expectations is given, computed in DuckDB
 suite         rules judged by Great Expectations (its only importer)
-run           the order: columns in DuckDB, judgement, reasons, verdict
+run           the order: columns, judgement, reasons, verdict
 """
 
 from tracer_etl.checks.run import check

@@ -62,8 +62,6 @@ _WHY: dict[str, Why] = {
 _SEVERITY: dict[str, Severity] = {"form:calculate": "info", "form:repeat_count": "info"}
 """All others are warnings. A stale formula says that something was changed, not that it is wrong, and Collect
 itself keeps the instances of a count that became smaller."""
-LOOKUPS = 20
-"""DuckDB plans so many look-ups in no time, and a hundred in minutes."""
 Broken = tuple[str, str, tuple[str, ...]]
 """A rule's id, SQL that is true where it is broken, and the terms that SQL names."""
 _FEW = 300
@@ -82,15 +80,15 @@ class Promise:
     why: Why
 
 
-def compiled_rules(schema: Schema, table: Table, sound: Callable[[list[str]], bool]) -> Rules:
+def compiled_rules(schema: Schema, table: Table, refusing: Callable[[Mapping[str, str]], set[str]]) -> Rules:
     """Compile what each version of the form promises of one table's columns.
 
-    `sound` tells whether DuckDB accepts expressions; what it refuses is reported as not evaluated.
+    `refusing` names those of the terms DuckDB does not accept; what they judge is reported as not evaluated.
     """
     compiler = _Compiler(schema, table)
     promises = [promise for form in schema.forms for promise in compiler.promises(form)]
     terms = {name: sql for sql, name in compiler.terms.items()}
-    refused = _refused(terms, sound)
+    refused = refusing(terms)
     kept = [promise for promise in promises if not refused & set(promise.terms)]
     missed = [
         f"{table.name} {promise.column} {promise.rule_id}: DuckDB refuses the expression"
@@ -101,14 +99,6 @@ def compiled_rules(schema: Schema, table: Table, sound: Callable[[list[str]], bo
     rules = tuple(_rule(rule_id, kept) for rule_id in derived)
     sound_terms = {name: sql for name, sql in terms.items() if name not in refused}
     return Rules(rules, derived, (*compiler.missed, *missed), sound_terms)
-
-
-def _refused(terms: Mapping[str, str], sound: Callable[[list[str]], bool]) -> set[str]:
-    plain = [name for name, sql in terms.items() if "SELECT" not in sql]
-    looking = [name for name in terms if name not in set(plain)]
-    parts = [plain, *(looking[start : start + LOOKUPS] for start in range(0, len(looking), LOOKUPS))]
-    doubtful = [part for part in parts if part and not sound([terms[name] for name in part])]
-    return {name for part in doubtful for name in part if not sound([terms[name]])}
 
 
 def _rule(rule_id: str, promises: list[Promise]) -> Rule:
@@ -177,24 +167,19 @@ class _Compiler:
         if choices is None or not choices.choices or question.appearance.startswith("search("):
             self._miss(question.path, "form:choice", "its choices are not at hand")
             return
-        cell = quote(column.name)
-        single, name = question.kind == "select_one", quote(list_table(form, question.list_name))
-        tokens = f"string_split_regex(trim({cell}), '\\s+')"
-        if len(choices.choices) > _FEW:
-            known = f"{cell} IN (SELECT name FROM {name})"
-            if not single:
-                known = f"list_has_all((SELECT list(name) FROM {name}), {tokens})"
+        values, terms = [*dict.fromkeys(choices.values())], list[str]()
+        if len(values) <= _FEW:
+            known = (_one_of if question.kind == "select_one" else _all_of)(values, quote(column.name))
         else:
-            # As one text: DuckDB turns every IN, even list_contains(), into a join of its own.
-            values = list(dict.fromkeys(choices.values()))
-            lines = literal("\n".join(["", *values, ""]))
-            listed = ", ".join(literal(value) for value in values)
-            known = (
-                f"contains({lines}, '\n' || {cell} || '\n')"
-                if single
-                else f"list_has_all([{listed}], {tokens})"
-            )
-        yield "form:choice", f"{cell} IS NOT NULL AND NOT {known}", ()
+            terms = [known := self._term(self._looked_up(form, column, question))]
+        yield "form:choice", f"{quote(column.name)} IS NOT NULL AND NOT {known}", tuple(terms)
+
+    def _looked_up(self, form: Form, column: Column, question: Question) -> str:
+        """Look a long list up in its table."""
+        cell, listed = self._cell(column), quote(list_table(form, question.list_name))
+        if question.kind == "select_one":
+            return f"({cell} IN (SELECT name FROM {listed}))"
+        return f"list_has_all((SELECT list(name) FROM {listed}), {_tokens(cell)})"
 
     def _filter(self, form: Form, column: Column, question: Question) -> Iterator[Broken]:
         """Only choices of the list are held to its filter; others are form:choice."""
@@ -207,9 +192,7 @@ class _Compiler:
             return
         cell, listed = self._cell(column), quote(list_table(form, question.list_name))
         chosen = (
-            f"name = {cell}"
-            if question.kind == "select_one"
-            else f"list_contains(string_split_regex(trim({cell}), '\\s+'), name)"
+            f"name = {cell}" if question.kind == "select_one" else f"list_contains({_tokens(cell)}, name)"
         )
         known, free = (
             f"SELECT count(*) FROM {listed} WHERE {chosen}",
@@ -311,6 +294,21 @@ class _Compiler:
 
     def _miss(self, path: NodePath, rule_id: str, reason: str) -> None:
         self.missed.append(f"{self.table.name} {'/'.join(path)} {rule_id}: {reason}")
+
+
+def _tokens(cell: str) -> str:
+    return f"string_split_regex(trim({cell}), '\\s+')"
+
+
+def _one_of(values: list[str], cell: str) -> str:
+    """Compare with all choices as one text: DuckDB turns every IN, even list_contains(), into a join of its own."""
+    lines = literal("\n".join(["", *values, ""]))
+    return f"contains({lines}, '\n' || {cell} || '\n')"
+
+
+def _all_of(values: list[str], cell: str) -> str:
+    listed = ", ".join(literal(value) for value in values)
+    return f"CASE WHEN {_one_of(values, cell)} THEN true ELSE list_has_all([{listed}], {_tokens(cell)}) END"
 
 
 def _told(question: Question) -> Why:

@@ -143,7 +143,7 @@ def _sheet(
 ) -> Sheet:
     file = expectations / f"{table.name}.yaml"
     # What DuckDB refuses of the form's logic was noted when it was judged.
-    compiled, written = compiled_rules(schema, table, lambda _: True), written_rules(file, table)
+    compiled, written = compiled_rules(schema, table, lambda _: set()), written_rules(file, table)
     rules = (*compiled.rules, *written.rules)
     lines = sorted(words.lines(rules, written, stored, table.row_key), key=_order)
     missed = [one for one in stored if one.evaluated is None]
@@ -163,7 +163,7 @@ class _Words:
     ) -> Iterator[Line]:
         from tracer_etl.checks.suite import Suite
 
-        suite = Suite(rules, row_key, row_key).suite if rules else None
+        suite = Suite(rules, row_key).suite if rules else None
         for expectation in suite.expectations if suite else ():
             rule = rules[expectation.meta["rule"]]
             sql = {name: written.derived[name] for name in rule.columns() if name in written.derived}

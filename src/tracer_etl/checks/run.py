@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tracer_etl.checks.compiled import LOOKUPS, compiled_rules
+from tracer_etl.checks.columns import Columns, staged
+from tracer_etl.checks.compiled import compiled_rules
 from tracer_etl.checks.expectations import written_rules
 from tracer_etl.checks.tally import Tally
 from tracer_etl.errors import LandingError, StudyError
-from tracer_etl.logic import create_lists, row_source
+from tracer_etl.logic import create_lists
 from tracer_etl.names import literal, quote
 from tracer_etl.records import SETS_ASIDE, Verdict, silent
 from tracer_etl.scratch import scratch
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from tracer_etl.checks.rules import Rule, Rules
-    from tracer_etl.checks.suite import Judged
     from tracer_etl.records import Progress
     from tracer_etl.schema import Schema, Table
 
@@ -93,7 +92,7 @@ def _open(connection: DuckDBPyConnection, schema: Schema, folder: Path) -> None:
         path = folder / f"{name}.parquet"
         if not path.is_file():
             raise LandingError(f"{path.name} is missing", where=str(folder), remedy="run `tracer-etl build`")
-        connection.execute(f"CREATE VIEW {quote(name)} AS SELECT * FROM read_parquet({literal(str(path))})")
+        connection.execute(f"CREATE VIEW {quote(name)} AS {staged(path)}")
     create_lists(connection, schema)
     columns = ", ".join(f"{name} VARCHAR" for name in _REASONS)
     connection.execute(f"CREATE TABLE reasons ({columns})")
@@ -106,14 +105,17 @@ class _Judge:
 
     def __init__(self, connection: DuckDBPyConnection, schema: Schema, table: Table, tally: Tally) -> None:
         self.connection, self.schema, self.table, self.tally = connection, schema, table, tally
-        self.clause, self.aliases = row_source(schema, table)
+        self.columns = Columns(connection, schema, table)
 
     def prepared(self, expectations: Path) -> tuple[tuple[Rule, ...], Iterator[pd.DataFrame]]:
         """Give the table's rules, and its rows in batches with the columns the rules name."""
         from tracer_etl.checks.suite import needs_whole_table
 
         file = expectations / f"{self.table.name}.yaml"
-        own, written = compiled_rules(self.schema, self.table, self._sound), written_rules(file, self.table)
+        own, written = (
+            compiled_rules(self.schema, self.table, self.columns.refused),
+            written_rules(file, self.table),
+        )
         rules = (*own.rules, *written.rules)
         self.tally.begin(self.table.name, rules, own.not_evaluated)
         batches = self._frames(own, written, file.name, whole=needs_whole_table(rules)) if rules else iter(())
@@ -126,113 +128,39 @@ class _Judge:
         rules, batches = self.prepared(expectations)
         if not rules:
             return
-        suite = Suite(rules, self.table.row_key, f"{self.table.name}.yaml")
+        suite = Suite(rules, f"{self.table.name}.yaml")
         for frame in batches:
-            owners = dict(zip(frame[self.table.row_key], frame["_submission_id"], strict=True))
+            found: list[tuple[str, ...]] = []
             for judged in suite.judged(frame):
                 self.tally.add(self.table.name, judged)
-                self._add(judged, owners)
-
-    def _sound(self, expressions: list[str]) -> bool:
-        import duckdb
-
-        try:
-            self.connection.execute(f"EXPLAIN SELECT {', '.join(expressions)} {self.clause}")
-        except duckdb.Error:
-            return False
-        return True
+                found += _told(judged.rule, frame.iloc[list(judged.rows)], self.table)
+            self._add(found)
 
     # -- columns
 
     def _frames(self, own: Rules, written: Rules, where: str, *, whole: bool) -> Iterator[pd.DataFrame]:
         """Give the table in batches: its keys, the columns the rules name, and every derived column."""
         import duckdb
+        import pandas as pd
+        import pyarrow as pa
 
+        # Great Expectations goes through booleans and blanks as objects one by one.
+        kinds = {pa.bool_(): pd.BooleanDtype()}
         try:
-            self._look_aside(written)
-            reader = self.connection.cursor().sql(self._query(own, written)).to_arrow_reader(BATCH_ROWS)
+            query = self.columns.query(own, written)
+            reader = self.connection.cursor().sql(query).to_arrow_reader(BATCH_ROWS)
             for batch in [reader.read_all()] if whole else reader:
                 if batch.num_rows:
-                    yield batch.to_pandas(date_as_object=False)
+                    yield batch.to_pandas(date_as_object=False, types_mapper=kinds.get)
         except duckdb.Error as error:
             what = f"derived_columns cannot be computed ({str(error).splitlines()[0]})"
             raise StudyError(what, where=where, remedy="correct the SQL") from error
 
-    def _look_aside(self, written: Rules) -> None:
-        """Compute the derived columns that look into other rows, apart and by key.
-
-        DuckDB turns each into joins, through which every other column the statement selects would be carried: seven
-        of them cost 25 s beside 130 columns, and 4 s alone (100,000 rows).
-        """
-        key = quote(self.table.row_key)
-        listed = ", ".join(f"({sql}) AS {quote(name)}" for name, sql in _looking(written).items())
-        rows = f"SELECT {self.aliases[self.table.name]}.*{self._above(written)} {self.clause}"
-        self.connection.execute(
-            f"CREATE OR REPLACE TABLE looked AS SELECT {', '.join([f'this.{key} AS looked_key', listed])} FROM ({rows}) this"
-            if listed
-            else "CREATE OR REPLACE TABLE looked (looked_key VARCHAR)"
-        )
-
-    def _query(self, own: Rules, written: Rules) -> str:
-        types, aside = self.table.types(), _looking(written)
-        joined = f"LEFT JOIN looked ON looked_key = this.{quote(self.table.row_key)} " if aside else ""
-        named = [c for rule in (*own.rules, *written.rules) for c in rule.columns() if c in types]
-        keys = dict.fromkeys(["_submission_id", self.table.row_key, *named])
-        rows = self._rows(own, written)
-        compiled = "".join(f", {sql} AS {quote(name)}" for name, sql in own.derived.items())
-        rows = f"SELECT *{compiled} FROM ({rows})"
-        chosen = [
-            *(f"this.{quote(name)}" for name in keys),
-            *(f"this.{quote(name)}" for name in own.derived),
-            *(
-                f"looked.{quote(name)}" if name in aside else f"({sql}) AS {quote(name)}"
-                for name, sql in written.derived.items()
-            ),
-        ]
-        # Unreadable submissions and unknown versions have reasons of their own; logic cannot judge them.
-        unjudged = "SELECT _submission_id FROM problems WHERE reason IN ('unreadable', 'unknown_version')"
-        return (
-            f"SELECT {', '.join(chosen)} FROM ({rows}) this {joined}"
-            f"WHERE this._submission_id NOT IN ({unjudged})"
-        )
-
-    def _rows(self, own: Rules, written: Rules) -> str:
-        """Give the table's columns and the terms; terms that look into other rows come apart and by key."""
-        alias, key = self.aliases[self.table.name], self.table.row_key
-        plain = {name: sql for name, sql in own.terms.items() if "SELECT" not in sql}
-        looking = [(name, sql) for name, sql in own.terms.items() if name not in plain]
-        parts = [looking[start : start + LOOKUPS] for start in range(0, len(looking), LOOKUPS)]
-        terms = [f"{sql} AS {name}" for name, sql in plain.items()]
-        terms += [f"looked{n}.{name}" for n, part in enumerate(parts) for name, _ in part]
-        joins = "".join(
-            f" JOIN (SELECT {alias}.{key} AS looked_key, {', '.join(f'{sql} AS {name}' for name, sql in part)} "
-            f"{self.clause}) looked{n} ON looked{n}.looked_key = {alias}.{key}"
-            for n, part in enumerate(parts)
-        )
-        return f"SELECT {', '.join([f'{alias}.*{self._above(written)}', *terms])} {self.clause}{joins}"
-
-    def _above(self, written: Rules) -> str:
-        """Give `root` and `parent` as structs of just those columns the written SQL asks of them."""
-        if not self.table.parent:
-            return ""
-        sql, above = " ".join(written.derived.values()), ""
-        for word, name in (("root", self.schema.root.name), ("parent", self.table.parent)):
-            types = self.schema.table(name).types()
-            asked = [c for c in dict.fromkeys(re.findall(rf'\b{word}\."?(\w+)', sql)) if c in types]
-            fields = ", ".join(f"{quote(c)} := {self.aliases[name]}.{quote(c)}" for c in asked)
-            above += f", struct_pack({fields}) AS {word}" if fields else ""
-        return above
-
     # -- reasons
 
-    def _add(self, judged: Judged, owners: dict[str, str]) -> None:
+    def _add(self, rows: Sequence[tuple[str, ...]]) -> None:
         import pyarrow as pa
 
-        rows = [
-            (owners[key], self.table.name, key, *told)
-            for key, value in judged.rows
-            for told in _told(judged.rule, value)
-        ]
         if rows:
             columns = zip(_REASONS, zip(*rows, strict=True), strict=True)
             found = pa.table({name: pa.array(values, pa.string()) for name, values in columns})
@@ -241,19 +169,14 @@ class _Judge:
             self.connection.unregister("found")
 
 
-def _looking(written: Rules) -> dict[str, str]:
-    """Give the derived columns whose SQL asks other rows."""
-    return {
-        name: sql for name, sql in written.derived.items() if re.search(r"\bSELECT\b", sql, re.IGNORECASE)
-    }
-
-
-def _told(rule: Rule, value: Any) -> Iterator[tuple[str, str, str, str, str]]:  # noqa: ANN401 - whatever a cell holds
-    if not rule.questions:
-        yield rule.rule_id, rule.severity, rule.column, *rule.why
-        return
-    for column in str(value).split():
-        yield rule.rule_id, rule.severity, column, *rule.questions[column]
+def _told(rule: Rule, rows: pd.DataFrame, table: Table) -> Iterator[tuple[str, ...]]:
+    """Give the reasons of the rows that break a rule."""
+    kept = rows[["_submission_id", table.row_key, rule.columns()[0]]]
+    for submission, key, value in kept.itertuples(index=False, name=None):
+        questions = value.split() if rule.questions else ()
+        named = [(column, *rule.questions[column]) for column in questions] or [(rule.column, *rule.why)]
+        for column, *why in named:
+            yield submission, table.name, key, rule.rule_id, rule.severity, column, *why
 
 
 def _add_problems(connection: DuckDBPyConnection, schema: Schema) -> None:

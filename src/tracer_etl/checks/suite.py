@@ -2,7 +2,10 @@
 
 Traps of Great Expectations 1.24 that are guarded: an expectation type it does not know is dropped without a
 word, so the count is compared; one that raises counts as failed without naming a row, so it is reported as
-not evaluated; one about a whole column says nothing about a row, so it is refused.
+not evaluated; one about a whole column says nothing about a row, so it is refused. Each expectation cuts the
+whole frame down several times to the rows it speaks of, so that its cost grows with every column beside its own:
+it is given a few rules and their columns at a time (50 rules on 100,000 rows: 0.6 s instead of 2.4). Asked for
+the keys of the rows that break a rule it fetches them cell by cell; asked for their places it does so at once.
 """
 
 from __future__ import annotations
@@ -21,19 +24,22 @@ if TYPE_CHECKING:
 
     from tracer_etl.checks.rules import Rule
 
+_TOGETHER = 8
+"""Rules that are judged in one frame; with one at a time what every frame costs outweighs what it saves."""
+_RESULTS = {"result_format": "COMPLETE", "return_unexpected_index_query": False}
 _WHOLE = ("_to_be_unique", "_to_be_increasing", "_to_be_decreasing")
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One rule, how many rows it had something to say of, and those that break it: by key, with the judged value.
+    """One rule, how many rows of a batch it had something to say of, and the places of those that break it.
 
     An error when nobody judged it.
     """
 
     rule: Rule
     evaluated: int = 0
-    rows: tuple[tuple[str, Any], ...] = ()
+    rows: tuple[int, ...] = ()
     error: str = ""
 
 
@@ -49,9 +55,9 @@ class Suite:
         StudyError: an expectation type is unknown, its arguments are wrong, or it does not judge rows.
     """
 
-    def __init__(self, rules: Sequence[Rule], row_key: str, where: str) -> None:
+    def __init__(self, rules: Sequence[Rule], where: str) -> None:
         """Build the suite in a context that lives in memory only."""
-        self.rules, self.row_key = rules, row_key
+        self.rules = rules
         os.environ["GX_ANALYTICS_ENABLED"] = "false"
         with warnings.catch_warnings():
             # It imports modules Python 3.11 deprecates.
@@ -62,6 +68,7 @@ class Suite:
             context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
         self.suite = self._suite(where)
+        self.parts = [self._part(start) for start in range(0, len(rules), _TOGETHER)]
         asset = context.data_sources.add_pandas("staging").add_dataframe_asset("batch")
         self.definition = asset.add_batch_definition_whole_dataframe("all")
 
@@ -91,29 +98,32 @@ class Suite:
                 raise StudyError(what, where=where, remedy="use an expectation about the values of rows")
         return suite
 
-    def judged(self, frame: pd.DataFrame) -> Iterator[Judged]:
-        """Judge a batch by every rule."""
-        result_format = {
-            "result_format": "COMPLETE",
-            "unexpected_index_column_names": [self.row_key],
-            "return_unexpected_index_query": False,
-        }
-        batch = self.definition.get_batch({"dataframe": frame})
-        results = batch.validate(self.suite, result_format=result_format).results
-        for result in sorted(results, key=_number):
-            rule = self.rules[_number(result)]
-            if error := _raised(result.exception_info):
-                yield Judged(rule, error=error)
-            else:
-                yield self._judged(rule, result.result, broken=not result.success)
+    def _part(self, start: int) -> tuple[Any, list[str]]:
+        """Give some of the expectations as a suite, and the columns they read."""
+        import great_expectations as gx
 
-    def _judged(self, rule: Rule, result: dict[str, Any], *, broken: bool) -> Judged:
-        indices = result.get("unexpected_index_list") or () if broken else ()
-        if broken and not indices:
-            return Judged(rule, error="Great Expectations failed it without naming a row")
-        name, evaluated = rule.columns()[0], result["element_count"] - (result.get("missing_count") or 0)
-        rows = tuple((str(index[self.row_key]), index.get(name)) for index in indices)
-        return Judged(rule, evaluated, rows)
+        rules = self.rules[start : start + _TOGETHER]
+        expectations = self.suite.expectations[start : start + _TOGETHER]
+        columns = [*dict.fromkeys(column for rule in rules for column in rule.columns())]
+        return gx.ExpectationSuite(name=f"{self.suite.name} {start}", expectations=expectations), columns
+
+    def judged(self, frame: pd.DataFrame) -> Iterator[Judged]:
+        """Judge a batch, whose index counts its rows from 0, by every rule."""
+        for part, columns in self.parts:
+            batch = self.definition.get_batch({"dataframe": frame[columns]})
+            results = batch.validate(part, result_format=_RESULTS).results
+            for result in sorted(results, key=_number):
+                yield _judged(self.rules[_number(result)], result)
+
+
+def _judged(rule: Rule, outcome: Any) -> Judged:  # noqa: ANN401 - an ExpectationValidationResult
+    if error := _raised(outcome.exception_info):
+        return Judged(rule, error=error)
+    result = outcome.result
+    places = () if outcome.success else tuple(result.get("unexpected_index_list") or ())
+    if not outcome.success and not places:
+        return Judged(rule, error="Great Expectations failed it without naming a row")
+    return Judged(rule, result["element_count"] - (result.get("missing_count") or 0), places)
 
 
 def _number(result: Any) -> int:  # noqa: ANN401 - an ExpectationValidationResult
