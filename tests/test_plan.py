@@ -31,7 +31,7 @@ from tracer_etl.evidence.plan import (
     score,
     without,
 )
-from tracer_etl.evidence.plan_config import read_plan
+from tracer_etl.evidence.plan_config import UNDECIDED, read_plan
 from tracer_etl.evidence.plan_draws import draw, misrated, ranks_of, words
 from tracer_etl.evidence.plan_evidence import Evidence, read_evidence
 from tracer_etl.evidence.plan_result import TABLES, make_plan, store_plan
@@ -43,6 +43,7 @@ from tracer_etl.evidence.plan_shrinkage import (
     normal_normal,
 )
 from tracer_etl.evidence.portfolio import portfolios
+from tracer_etl.report.words import catalogue
 
 FILE = Path(__file__).parents[1] / "evidence/plan_2026.toml"
 CODES = [one.code for one in read_plan(FILE).candidates]
@@ -128,6 +129,15 @@ def test_its_families_are_those_of_the_estimates(config):
 def test_a_mistake_in_the_file_is_named_with_its_remedy(tmp_path, pattern, replacement, message):
     with pytest.raises(StudyError, match=message):
         read_plan(edited(tmp_path, (pattern, replacement)))
+
+
+def test_what_nobody_has_decided_is_named_and_nothing_else_may_be(config, tmp_path):
+    assert set(config.undecided) == set(UNDECIDED)
+    decided = read_plan(edited(tmp_path, (r"^undecided = .*$", 'undecided = ["ratings"]')))
+    assert decided.undecided == ("ratings",)
+    with pytest.raises(StudyError, match="'weather' is not known"):
+        read_plan(edited(tmp_path, (r"^undecided = .*$", 'undecided = ["weather"]')))
+    assert {f"plan.undecided_{name}" for name in UNDECIDED} <= set(catalogue())
 
 
 def test_no_file_is_said_so(tmp_path):

@@ -262,6 +262,7 @@ def test_the_plan_says_its_doubt_and_what_is_a_pilot(index):
     assert "no evidence yet: pilot" in english
     assert "no licensed LPK, TUK and LSP within reach" in english  # grafis
     assert "200 draws, seed 2026" in english
+    assert re.search(r"placeholders of the rehearsal: the budget, .*ratings of priority", english)
 
 
 def test_counts_of_few_people_are_not_said(index):

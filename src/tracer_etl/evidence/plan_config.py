@@ -49,6 +49,19 @@ TOP_RATING = 3
 _WHOLE, _TOLERANCE = 100.0, 1e-9
 
 
+UNDECIDED = (
+    "budget_idr",
+    "cost_ceiling_idr",
+    "unmet_need",
+    "seats",
+    "package_cost_idr",
+    "ratings",
+    "gates",
+    "reach",
+)
+"""What the office decides and may not have yet; the report names what stands in for it."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """One programme that could be chosen; money in IDR for the whole package, ratings 0..3 by two raters."""
@@ -101,6 +114,8 @@ class PlanConfig:
     anchors: Mapping[str, tuple[float, float]]
     rules: Rules
     candidates: tuple[Candidate, ...]
+    undecided: tuple[str, ...] = ()
+    """Which of `UNDECIDED` are placeholders still, set for a rehearsal and decided by nobody."""
 
 
 def read_plan(path: Path) -> PlanConfig:
@@ -145,6 +160,7 @@ def _config(document: Mapping[str, Any]) -> PlanConfig:
         anchors={name: (float(pair[0]), float(pair[1])) for name, pair in document["anchors"].items()},
         rules=Rules(**document["portfolio"]),
         candidates=tuple(_candidate(table) for table in document["programme"]),
+        undecided=tuple(str(name) for name in plan.get("undecided", ())),
     )
 
 
@@ -158,6 +174,8 @@ def _candidate(table: Mapping[str, Any]) -> Candidate:
 def _check(config: PlanConfig, path: Path) -> None:
     _check_names(config.weights, CRITERIA, "[weights]", path)
     _check_names(config.anchors, ANCHORS, "[anchors]", path)
+    for name in sorted(set(config.undecided) - set(UNDECIDED)):
+        raise _wrong(path, f"[plan] undecided: {name!r} is not known", f"it may name: {', '.join(UNDECIDED)}")
     total = sum(config.weights.values())
     if abs(total - _WHOLE) > _TOLERANCE or min(config.weights.values()) < 0:
         raise _wrong(path, f"the weights add up to {total:g}", "make them 100 in all, none below 0")

@@ -186,6 +186,7 @@ def _settings(scored: Scored) -> list[dict[str, str]]:
         name: str(getattr(config, name))
         for name in "year choose budget_idr cost_ceiling_idr umk_idr draws seed concentration rubric_error".split()
     }
+    plain["undecided"] = " ".join(config.undecided)
     for criterion in ("priority", "raw_material"):
         first, second = zip(*(getattr(one, criterion) for one in config.candidates), strict=True)
         agreement = plan.kappa(first, second)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tracer_etl.report.site import Page
-from tracer_etl.report.words import Both, count, plain, rupiah, say, share
+from tracer_etl.report.words import Both, count, joined, plain, rupiah, say, share
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -46,6 +46,7 @@ def _render(facts: Facts, desk: Desk) -> Markup:
         budget=rupiah(float(settings["budget_idr"])),
         criteria=_criteria(facts, ranked),
         sensitivity=_sensitivity(facts, ranked[:choose]),
+        undecided=_undecided(settings),
         made=say("plan.made", draws=int(settings["draws"]), seed=plain(settings["seed"])),
     )
 
@@ -54,6 +55,12 @@ def _headline(ranked: list[Row], choose: int) -> Both:
     """Say how many of the first places are certain."""
     clear = sum(row["p_top"] >= 0.7 for row in ranked[:choose])  # noqa: PLR2004 - "likely" and "clear"
     return say("plan.headline_some" if clear else "plan.headline_none", clear=clear, choose=choose)
+
+
+def _undecided(settings: dict[str, str]) -> Both | None:
+    """Name what is a placeholder; None when the office has decided everything."""
+    names = [say(f"plan.undecided_{name}") for name in settings.get("undecided", "").split()]
+    return say("plan.undecided", what=joined(names, ", ")) if names else None
 
 
 def _place(facts: Facts, row: Row, choose: int) -> dict[str, Any]:
