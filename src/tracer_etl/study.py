@@ -226,7 +226,7 @@ def _study(document: Mapping[str, Any], root: Path) -> Study:
     return Study(
         name=study["name"],
         title=dict(study["title"]),
-        timezone=_zone(study["timezone"]),
+        timezone=zone(study["timezone"]),
         root=root,
         server=_server(document["server"], root),
         media=root / study.get("media", "forms/media"),
@@ -306,10 +306,15 @@ def _storage(storage: Mapping[str, str], root: Path) -> dict[str, Path]:
     return {n: Path(elsewhere).absolute() / path.name for n, path in placed.items()} if elsewhere else placed
 
 
-def _zone(name: str) -> str:
+def zone(name: str) -> str:
+    """Give back the name of a time zone.
+
+    Raises:
+        StudyError: there is no such zone.
+    """
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
         remedy = "use a name such as Asia/Jakarta"
-        raise StudyError(f"time zone {name!r} is unknown", where="study.toml", remedy=remedy) from error
+        raise StudyError(f"time zone {name!r} is unknown", where="timezone", remedy=remedy) from error
     return name

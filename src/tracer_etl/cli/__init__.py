@@ -27,6 +27,7 @@ from tracer_etl.cli import (
     quarantine,
     review,
     stages,
+    starting,
 )
 
 INTERRUPTED = 130
@@ -103,6 +104,7 @@ forms.forms.add_command(publishing.publish)
 forms.forms.add_command(lint.forms_lint)
 forms.forms.add_command(lint.forms_diff)
 for _command in (
+    starting.init,
     *stages.COMMANDS,
     exports.export,
     forms.forms,
