@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := run
-.PHONY: run test lint serve docs bench hooks rehearse lock clean
+.PHONY: run test lint serve docs site bench hooks rehearse lock clean
 
 PYTHON := $(shell for p in python3.11 python3; do $$p -c "import venv" 2> /dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
@@ -30,6 +30,11 @@ serve: .venv
 
 docs: .venv
 	$(BIN)/python tests/test_docs.py
+
+# The pages of docs/ as a site that opens without a network; a warning is an error.
+site: .venv
+	$(BIN)/sphinx-build -q -W --keep-going -n -d var/site.doctrees -b html docs var/site
+	@echo "var/site/index.html"
 
 # 100,000 submissions; docs/explanation/benchmarks.md has the figures of a million.
 bench: .venv

@@ -115,13 +115,6 @@ def test_generated_pages_are_up_to_date(page):
     assert (ROOT / page).read_text(encoding="utf-8") == WRITTEN[page](), "run `make docs`"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page):
-    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
-    missing = [link for link in links if not (page.parent / link).exists()]
-    assert missing == []
-
-
 def test_every_page_is_reachable_from_the_index():
     docs = ROOT / "docs"
     linked = set(re.findall(r"\]\(([^)#\s]+\.md)", (docs / "index.md").read_text(encoding="utf-8")))
