@@ -1,12 +1,8 @@
 """The pipeline as a Prefect flow, one task per stage; what a stage does stands in tracer_etl.pipeline."""
 
-from dataclasses import asdict
-
 from prefect import flow
-from prefect.artifacts import create_link_artifact, create_table_artifact
 
-from stages import stage
-from tracer_etl.errors import Partial
+from whole import finish, pull
 
 
 @flow(timeout_seconds=2 * 60 * 60)
@@ -16,19 +12,7 @@ def refresh(study: str = "study.toml", forms: tuple[str, ...] = (), sweep: bool 
     `sweep` compares every submission with the server, whatever it says changed. A form that could not be pulled
     fails the run at its end, when all the others are in the report.
     """
-    lacking = None
-    try:
-        stage("pull", study, forms, sweep=sweep)
-    except Partial as error:
-        lacking = error
-    for do in ("build", "check", "load"):
-        stage(do, study, forms)
-    stage("marts", study)
-    stage("publish", study)
-    create_link_artifact(link=stage("report", study).as_uri(), link_text="Report", key="report")
-    create_table_artifact([asdict(form) for form in stage("status", study)], key="run")
-    if lacking:
-        raise lacking
+    finish(study, forms, pull(study, forms, sweep=sweep))
 
 
 if __name__ == "__main__":

@@ -5,16 +5,24 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
+import os
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
+import postgres
+from cluster_world import many_days, tables
+from crash_world import differences
+from dask_cluster import Killer, workers
 from tiny import receive, submission, tiny_study, whole_study
+from tracer_etl import partitions, pipeline
 from tracer_etl.errors import Refused, StudyError, TracerError, Unavailable
+from tracer_etl.warehouse import DATABASE
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -103,8 +111,10 @@ def test_a_flow_is_short_and_knows_only_what_does_the_work(path):
         for name in node.names
     }
     assert imported <= {
+        "tracer_etl.partitions",
         "tracer_etl.pipeline",
         "tracer_etl.errors.Partial",
+        "tracer_etl.errors.StudyError",
         "tracer_etl.errors.TracerError",
         "tracer_etl.fieldwork.publishing",
         "tracer_etl.fieldwork.review",
@@ -146,3 +156,46 @@ def test_a_refusal_fails_the_run_at_once(refresh, prefect_server, tmp_path):
     state = refresh.refresh(str(study), return_state=True)
     assert state.is_failed()
     assert isinstance(state.result(raise_on_failure=False), Refused)
+
+
+@pytest.mark.slow
+def test_on_a_cluster_that_loses_a_worker_the_tables_are_those_of_one_process(
+    prefect_server, tmp_path, monkeypatch
+):
+    """A scheduler, two workers; the first one busy is killed. Then the same by one worker and by two, for their times."""
+    from distributed import Client
+    from prefect_dask import DaskTaskRunner
+
+    cluster = flow_module("cluster").cluster
+    with postgres.running() as server:
+        study = many_days(tmp_path / "study", 6, 600, shared=(tmp_path / "bucket").as_uri())
+        monkeypatch.setenv(DATABASE, server.fresh())
+        for stage in (pipeline.build, pipeline.check, pipeline.load, pipeline.marts):
+            stage(study)
+        alone = tables(study)
+        monkeypatch.setenv(DATABASE, server.fresh())
+        with workers(2, os.environ[DATABASE]) as dask:
+            killer = Killer({one.pid for one in dask.workers.values()}, study.staging / "_partitions")
+            killer.start()
+            runner = DaskTaskRunner(address=dask.scheduler_address)
+            cluster.with_options(task_runner=runner)(str(study.root / "study.toml"), (), 600, landed=True)
+            assert killer.killed
+            assert not differences(alone, tables(study))
+            with Client(dask) as client:
+                addresses = list(client.scheduler_info()["workers"])
+                took = [spread(client, study, server.fresh(), addresses[:count]) for count in (1, 2)]
+    print(f"one worker {took[0]:.1f} s, two {took[1]:.1f} s: {took[0] / took[1]:.2f} times as fast")
+
+
+def spread(client, study, address, workers):
+    """Let some workers do all partitions on an empty warehouse; give the seconds."""
+    client.run(lambda: os.environ.update({DATABASE: address}))
+    os.environ[DATABASE] = address  # monkeypatch puts it back
+    [plan] = partitions.plan(study, records=600)
+    begun = time.perf_counter()
+    work = client.map(partitions.work, [study] * len(plan.left), plan.left, workers=workers, pure=False)
+    done = client.gather(work)
+    took = time.perf_counter() - begun
+    partitions.join(study, [plan])
+    assert len({one.worker for one in done}) == len(workers)
+    return took

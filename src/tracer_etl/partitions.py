@@ -83,6 +83,18 @@ class Worked:
     worker: str
     seconds: dict[str, float]
 
+    def shown(self) -> dict[str, object]:
+        """Give a row for a table of the run."""
+        part = self.partition
+        told = {"form": part.form_id, "segments": len(part.segments), "strays": part.inside}
+        return {
+            **told,
+            "submissions": self.submissions,
+            "set_aside": self.set_aside,
+            "worker": self.worker,
+            **self.seconds,
+        }
+
 
 # -- once, before
 
