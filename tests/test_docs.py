@@ -150,20 +150,6 @@ def test_the_example_of_the_guide_is_a_study(tmp_path):
     assert [form.form_id for form in study.forms] == ["household"]
 
 
-def test_no_page_names_a_command_that_does_not_exist():
-    known = {name.partition(" ")[2] for name, _ in _commands(cli, "tracer-etl", None)} - {""}
-    for page in PAGES:
-        for command in re.findall(r"^(?:\$ )?tracer-etl ((?:forms )?[a-z]+)", page.read_text(), re.MULTILINE):
-            assert command in known, page.name
-
-
-def test_no_target_is_named_that_the_makefile_lacks():
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for page in PAGES:
-        named = set(re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(), re.MULTILINE))
-        assert named <= targets, page.name
-
-
 if __name__ == "__main__":
     for name, write in WRITTEN.items():
         (ROOT / name).write_text(write(), encoding="utf-8")
