@@ -252,7 +252,7 @@ def test_an_effect_is_said_only_against_applicants_and_with_its_assumption(index
         "The data do not allow it: "
     )
     english = said(index.parent / "outcomes.html", "en")
-    assert re.search(r"\+\d\d points \+\d\d to \+\d\d; n = 1\d\d and \d\d\d", english)
+    assert re.search(r"\+\d\d points \(\+\d\d to \+\d\d\); n = 1\d\d and \d\d\d", english)
     assert "Education: Vocational upper secondary" in english
 
 

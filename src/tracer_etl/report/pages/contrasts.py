@@ -59,7 +59,8 @@ def _difference(row: Row) -> Both:
     if row["n_other"] is not None:
         size = say("contrasts.sizes", n=row["n"], other=row["n_other"])
     ends = say("contrasts.range", low=_amount(row["low"], row), high=_amount(row["high"], row))
-    return joined([_amount(row["estimate"], row, unit=True), joined([ends, size], "; ")])
+    behind = joined([plain("("), ends, plain("); "), size], "")
+    return joined([_amount(row["estimate"], row, unit=True), behind])
 
 
 def _amount(value: float, row: Row, *, unit: bool = False) -> Both:
