@@ -151,7 +151,8 @@ def test_devices_see_first_name_and_village_only() -> None:
 
 def test_no_full_nik_anywhere_but_in_applications_and_planted_faults() -> None:
     for path in [*REHEARSAL.rglob("*.csv"), *MEDIA.glob("*.csv")]:
-        if path.name != "faults.csv":
+        # office_lists is what an office keeps, before the import leaves but the HMAC of its (invented) NIKs.
+        if path.name != "faults.csv" and path.parent.name != "office_lists":
             assert not SIXTEEN_DIGITS.search(path.read_bytes()), path.name
     planted = {row["submission_id"] for row in rows("rehearsal/faults.csv") if row["rule"] == "R07"}
     for form_id in FORMS:

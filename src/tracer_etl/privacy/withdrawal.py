@@ -20,7 +20,7 @@ from tracer_etl.scratch import scratch
 from tracer_etl.shelf import as_csv, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from tracer_etl.schema import Schema
@@ -83,6 +83,12 @@ def withdrawn(study: Study) -> Withdrawn:
             whole.add(request.key)
     listed = {form: frozenset(keys) for form, keys in submissions.items()}
     return Withdrawn(people, frozenset(out), listed, erased)
+
+
+def erased_persons(study: Study) -> Callable[[str], bool]:
+    """Give a test whether the person of a key was erased; nobody was where the study knows no persons."""
+    people, erased = persons_of(study), read_erased(study.landing)
+    return lambda key: bool(people) and erased.knows(people.registry if people else "", key)
 
 
 def leave_out(folder: Path, schema: Schema, out: Withdrawn) -> int:

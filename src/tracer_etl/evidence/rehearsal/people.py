@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from tracer_etl.evidence.registry.alumni_ids import alumni_id
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -113,20 +115,10 @@ def hashed(nik: str) -> str:
     return hmac.new(REHEARSAL_KEY, nik.encode(), hashlib.sha256).hexdigest()
 
 
-def luhn_digit(digits: str) -> str:
-    """Return the check digit of Luhn's formula (ISO/IEC 7812-1, annex B).
-
-    >>> luhn_digit("7992739871")
-    '3'
-    """
-    doubled = [int(digit) * (2 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(digits))]
-    return str(-sum(number // 10 + number % 10 for number in doubled) % 10)
-
-
 def make_alumni_ids(chance: Chance, count: int) -> list[str]:
     """Return that many different identifiers: `A`, six random digits, check digit."""
     numbers = chance.rng.sample(range(100_000, 1_000_000), count)
-    return [f"A{number}{luhn_digit(str(number))}" for number in numbers]
+    return [alumni_id(str(number)) for number in numbers]
 
 
 def e164(phone: str) -> str:

@@ -21,6 +21,7 @@ from tracer_etl.evidence.rehearsal.faults import plant
 from tracer_etl.evidence.rehearsal.fieldwork import COMPLETE, plan_cases
 from tracer_etl.evidence.rehearsal.interview import village_rows
 from tracer_etl.evidence.rehearsal.oddities import Oddity, make_odd
+from tracer_etl.evidence.rehearsal.office_lists import write_office_lists
 from tracer_etl.evidence.rehearsal.people import is_synthetic
 from tracer_etl.evidence.rehearsal.registry import (
     Alumnus,
@@ -74,9 +75,10 @@ def rehearse(
     """Make the registry and the submissions of a whole study by filling the real forms.
 
     The same seed and the same forms give the same files. `out` gets one zip per form (layout of ODK
-    Briefcase), `registry/`, `faults.csv` and `truth.json`; the case lists that go onto the devices
-    (`alumni.csv`, `applicants.csv`, `backcheck.csv`) are written to `media`: by default `forms_dir/media` for the
-    rehearsal that belongs to the forms (`out` is `forms_dir/rehearsal`), else `out/media`.
+    Briefcase), `registry/`, `office_lists/` (the same registry as an office would have kept it), `faults.csv` and
+    `truth.json`; the case lists that go onto the devices (`alumni.csv`, `applicants.csv`, `backcheck.csv`) are
+    written to `media`: by default `forms_dir/media` for the rehearsal that belongs to the forms (`out` is
+    `forms_dir/rehearsal`), else `out/media`.
 
     Args:
         forms_dir: folder with the six workbooks and `media/` (desa.csv, enumerators.csv, assessors.csv).
@@ -232,6 +234,7 @@ def _write(result: _Result, out: Path, media: Path) -> Summary:
     write_rows(registry / "staff_phone.csv", staff_rows(result.staff))
     write_rows(registry / "village.csv", village_rows(result.villages))
     write_rows(registry / "applicants.csv", pool.applicant_rows(result.applicants, result.application_ids))
+    write_office_lists(out / "office_lists", result.alumni, result.withdrawn)
     write_rows(out / "faults.csv", [asdict(fault) for fault in result.faults])
     text = json.dumps(result.truth, ensure_ascii=False, indent=1, sort_keys=True)
     (out / "truth.json").write_text(text + "\n", encoding="utf-8")

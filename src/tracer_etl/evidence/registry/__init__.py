@@ -1,0 +1,1 @@
+"""The office's own lists of participants made into the registry: who took which class."""
