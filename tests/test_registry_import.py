@@ -394,6 +394,74 @@ def test_sections_titles_totals_and_signatures_are_no_people(tmp_path):
     assert (sheet.rows, sheet.data, sheet.review) == (15, 2, 0)
 
 
+def saved(folder: Path, lines, merged=()):
+    book = Workbook()
+    for line in lines:
+        book.active.append(line)
+    for area in merged:
+        book.active.merge_cells(area)
+    (folder / "lists").mkdir(exist_ok=True)
+    book.save(folder / "lists/book.xlsx")
+    return import_registry([folder / "lists"], folder / "registry", office())
+
+
+def test_cells_merged_down_the_rows_count_for_each_of_them(tmp_path):
+    lines = [
+        ["Kec", "Nama", "NIK", "Pelatihan", "Tahun"],
+        ["Wlingi", "Ani Lestari", ANI, "Barista", 2024],
+        [None, "Budi Utomo", BUDI, None, 2024],
+        ["Bakung", "Citra Dewi", CITRA, "MUA", 2024],
+    ]
+    saved(tmp_path, lines, ["A2:A3", "D2:D3"])
+    told = {row["full_name"]: row["kec_code"] for row in rows(tmp_path / "registry/person.csv")}
+    assert told == {"Ani Lestari": "350517", "Budi Utomo": "350517", "Citra Dewi": "350505"}
+    batches = sorted(row["batch"] for row in rows(tmp_path / "registry/enrolment.csv"))
+    assert batches == ["barista-2024-1", "barista-2024-1", "mua-2024-1"]
+
+
+def test_a_formula_nobody_has_computed_is_seen(tmp_path):
+    saved(tmp_path, [["Nama", "NIK", "Pelatihan", "Tahun"], ["Ani Lestari", ANI, "Barista", "=2000+24"]])
+    reasons = [value["reason"] for value in listed(tmp_path, "values")]
+    assert "is a formula without a result" in reasons
+    assert rows(tmp_path / "registry/enrolment.csv") == []
+
+
+def test_a_header_of_two_levels_survives_the_export_to_csv(tmp_path):
+    text = (
+        "Nama;Identitas;;Pelatihan;;Alamat;\n;NIK;Tgl Lahir;Jenis;Tahun;Desa;Kec\n"
+        f"Ani Lestari;{ANI};07/04/1999;Barista;2024;Kanigoro;Kanigoro\n"
+    )
+    _, persons, enrolments = imported(tmp_path, text)
+    assert (persons[0]["birth_date"], persons[0]["kec_code"]) == ("1999-04-07", "350510")
+    assert enrolments[0]["batch"] == "barista-2024-1"
+
+
+def test_a_total_that_has_a_nik_is_a_person_and_a_lone_name_is_listed(tmp_path):
+    text = (
+        f"Nama;NIK;Pelatihan;Tahun\nJumlah;{ANI};Barista;2024\nSiti Rahayu;;;\nKeterangan: sah;;;\n"
+        f"Budi Utomo;;Barista;2024\nJumlah;2;;\n"
+    )
+    _, persons, _ = imported(tmp_path, text)
+    assert {row["full_name"] for row in persons} == {"Jumlah", "Budi Utomo"}
+    (value,) = listed(tmp_path, "values")
+    assert (value["row"], value["value"]) == (3, "*********yu")
+
+
+def test_a_decision_for_a_value_must_be_a_code(tmp_path):
+    one(tmp_path, Desa="Tempat Lain")
+    decide(tmp_path, "values", 0, decision="Sana")
+    persons, _, values = one(tmp_path, Desa="Tempat Lain")
+    assert persons[0]["desa_code"] == ""
+    assert values[0]["reason"] == "is decided as Sana, which is no village"
+    one(tmp_path, **{"Jenis Pelatihan": "Terbang"})
+    where = next(
+        n for n, value in enumerate(listed(tmp_path, "values")) if value["key"].startswith("program|")
+    )
+    decide(tmp_path, "values", where, decision="las")
+    _, enrolments, _ = one(tmp_path, **{"Jenis Pelatihan": "Terbang"})
+    assert [row["batch"] for row in enrolments if "las" in row["batch"]] == ["las-2024-1"]
+
+
 def test_a_sheet_without_a_header_and_a_column_nobody_knows_are_said(tmp_path):
     made, _, _ = imported(
         tmp_path, "Rapat;besok\n1;2\n", f"Nama;NIK;Program;Tahun;Hobi\nAni;{ANI};Barista;2024;catur\n"

@@ -26,7 +26,7 @@ BLANK, TITLE, HEADER, NUMBERING, SECTION, TOTAL, FOOTER, DATA = (
     "data",
 )
 _HEADER_FIELDS, _MANY_FIELDS, _NUMBERED = 2, 4, 3
-_LABEL_WORDS = 6
+_LABEL_WORDS, _SIGNATURES, _IDENTIFYING_DIGITS = 6, 2, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,10 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row of a sheet: where it stands, its kind, its cells by field, and what titles and sections say of it."""
+    """One row of a sheet: where it stands, its kind, its cells by field, and what titles and sections say of it.
+
+    A section of which nothing could be understood has an empty `said`.
+    """
 
     file: str
     sheet: str
@@ -66,6 +69,7 @@ class _State:
     heads: dict[int, str] = field(default_factory=dict)
     title: dict[str, str] = field(default_factory=dict)
     section: dict[str, str] = field(default_factory=dict)
+    heard: bool = False
     in_block: set[str] = field(default_factory=set)
     closing: bool = False
 
@@ -98,7 +102,7 @@ def _line(grid: Grid, place: int, cells: tuple[Cell, ...], kind: str, state: _St
         kind,
         filled if kind == DATA else {},
         {name: state.heads[column] for column, name in state.fields.items()} if kind == DATA else {},
-        {**state.title, **state.section} if kind == DATA else {},
+        {**state.title, **state.section} if kind == DATA or (kind == SECTION and state.heard) else {},
         unknown if kind == DATA else (),
         " | ".join(dict.fromkeys(cell.text for cell in cells if cell.text)),
     )
@@ -169,7 +173,7 @@ def _kind(grid: Grid, place: int, reader: Reader, state: _State) -> str:
         return TITLE
     if _numbering(cells):
         return NUMBERING
-    if reader.total.match(texts[0]):
+    if reader.total.match(texts[0]) and not _names_somebody(cells, reader, state):
         return TOTAL
     return _under_header(grid, place, texts, reader, state)
 
@@ -182,7 +186,7 @@ def _under_header(grid: Grid, place: int, texts: list[str], reader: Reader, stat
     if reader.footer.match(texts[0]) and not _numbered(cells, state):
         state.closing = True
         return FOOTER
-    if state.closing and not _numbered(cells, state):
+    if state.closing and len(known) <= _SIGNATURES and not _numbered(cells, state):
         return FOOTER
     if len(texts) == 1 and not (looks_filled or _sole_person(grid, place)):
         _section(texts, cells, reader, state)
@@ -197,6 +201,12 @@ def _under_header(grid: Grid, place: int, texts: list[str], reader: Reader, stat
 def _sole_person(grid: Grid, place: int) -> bool:
     """Tell whether the sheet has one column only: then every row has one cell."""
     return max(sum(bool(cell.text) for cell in row) for row in grid.rows[: place + 1]) <= 1
+
+
+def _names_somebody(cells: tuple[Cell, ...], reader: Reader, state: _State) -> bool:
+    """Tell whether a number of ten digits or more stands under a header that tells people apart."""
+    texts = [cells[column].text for column, name in state.fields.items() if name in reader.needed]
+    return any(len(re.sub(r"\D", "", text)) >= _IDENTIFYING_DIGITS for text in texts)
 
 
 def _numbered(cells: tuple[Cell, ...], state: _State) -> bool:
@@ -228,6 +238,7 @@ def _section(texts: list[str], cells: tuple[Cell, ...], reader: Reader, state: _
 
 
 def _apply(said: Mapping[str, str], reader: Reader, state: _State) -> None:
+    state.heard = bool(said)
     groups = {reader.group_of(name) for name in said} - state.in_block
     state.section = {k: v for k, v in state.section.items() if reader.group_of(k) not in groups}
     state.section.update(said)

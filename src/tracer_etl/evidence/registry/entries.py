@@ -127,7 +127,11 @@ def read_entry(line: Line, desk: Desk, *, rounded: bool = False) -> Entry:
     """Read a row; whatever cannot be read is left blank and listed in `issues`."""
     cells = {**_said(desk.words.says(line.file, line.sheet)), **_said(line.said), **line.cells}
     entry = Entry(line.file, line.sheet, line.row)
-    reader = _Row(line, cells, entry, desk)
+    reader = _Row(line, {n: c for n, c in cells.items() if not c.text.startswith("=")}, entry, desk)
+    for name in cells.keys() - reader.cells.keys():
+        reader.tell(
+            REFUSED, name, cells[name].text, "is a formula without a result", "save the list anew in Excel"
+        )
     reader.person(rounded=rounded)
     reader.places()
     reader.course()
@@ -308,13 +312,16 @@ class _Row:
 
     def _village(self, text: str, district: str) -> Reading:
         decided = self.desk.decided.get(_value_key("desa", f"{text} {district}".strip()))
+        if decided and not self.desk.places.name_of(decided):
+            raise Unreadable(f"is decided as {decided}, which is no village", "write a code of desa.csv")
         return Reading(decided) if decided else self.desk.places.village(text, district)
 
     def _coded(self, name: str, cell: Cell) -> Reading:
         return self._code(name, cell.text)
 
     def _code(self, name: str, text: str) -> Reading:
-        found = self.desk.decided.get(_value_key(name, text)) or self.desk.words.code(name, text)
+        decided = self.desk.decided.get(_value_key(name, text), "")
+        found = self.desk.words.code(name, decided or text)
         if not found:
             raise Unreadable(
                 "is no known value", "mend it in the list, or put the code into the column decision"

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from tracer_etl.errors import StudyError
-from tracer_etl.evidence.registry.entries import Desk, Entry, read_entry, rounded_columns
+from tracer_etl.evidence.registry.entries import (
+    DOUBT,
+    Desk,
+    Entry,
+    Issue,
+    masked,
+    read_entry,
+    rounded_columns,
+)
 from tracer_etl.evidence.registry.matching import Matched, match
 from tracer_etl.evidence.registry.persons import CLASS_LIST, ENROLMENT, REVIEW, Assembly, of_classes
 from tracer_etl.evidence.registry.places import Places
@@ -17,7 +25,7 @@ from tracer_etl.evidence.registry.review import Decisions, read_decisions, write
 from tracer_etl.evidence.registry.standing import ERASED, read_standing, rows_of, write_standing
 from tracer_etl.sheets import DATA, Line, read_grids, read_lines
 from tracer_etl.sheets.grids import ENDINGS
-from tracer_etl.sheets.tables import BLANK, HEADER
+from tracer_etl.sheets.tables import BLANK, HEADER, SECTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -109,6 +117,7 @@ def import_registry(sources: Sequence[Path], out: Path, office: Office) -> Impor
         work.outcomes.set_aside(entry, "has neither a name nor a NIK", "complete the row, or delete it")
     write_standing(out, standing, desk.places.name_of)
     issues = [*work.outcomes.issues, *(one for entry in (*entries, *classes) for one in entry.issues)]
+    issues += [_strange(line) for line in lines if line.kind == SECTION and not line.said]
     listed = [_row(line, work.outcomes.of) for line in lines if line.kind != BLANK]
     to_review = write_review(out, matched, issues, listed, decisions)
     counts = _sheets(lines, work.outcomes.of)
@@ -173,6 +182,12 @@ def _entries(lines: Sequence[Line], desk: Desk) -> tuple[list[Entry], list[Entry
         [one for one in classes if one.of_class],
         [*nameless, *(one for one in classes if not one.of_class)],
     )
+
+
+def _strange(line: Line) -> Issue:
+    reason = "is neither a row of a list nor a heading that says a class or a place"
+    remedy = "if it is a person, complete the row; if a class, write `Jenis Pelatihan: ...`"
+    return Issue(DOUBT, line.file, line.sheet, line.row, "", "row", masked(line.text), reason, remedy)
 
 
 # -- the account
