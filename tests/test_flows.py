@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -120,6 +121,15 @@ def test_a_flow_is_short_and_knows_only_what_does_the_work(path):
         "tracer_etl.fieldwork.review",
         "tracer_etl.study.read_study",
     }
+
+
+def test_without_dask_the_flow_says_what_to_install():
+    absent = f"import sys; sys.path.insert(0, {str(FLOWS)!r}); sys.modules['prefect_dask'] = None; "
+    script = absent + "import runner; runner.dask('')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1].endswith(
+        "a cluster needs prefect-dask; pip install 'tracer-etl[dask]'"
+    )
 
 
 # -- under a real server

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import postgres
-from cluster_world import many_days, tables
+from cluster_world import Day, many_days, received, tables
 from crash_world import differences, fork, inside
 from tracer_etl import batches, partitions, pipeline
 from tracer_etl.errors import LandingError, StudyError, WarehouseError
@@ -160,6 +160,23 @@ def test_a_file_is_no_warehouse_for_many(landed: Study, monkeypatch: pytest.Monk
     monkeypatch.delenv(DATABASE, raising=False)
     with pytest.raises(StudyError, match="TRACER_DATABASE: many machines cannot load one file"):
         partitions.plan(landed)
+
+
+def test_a_group_of_edits_alone_makes_no_partition(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, chance = many_days(tmp_path / "here", 1, 50), random.Random(1)
+    edits = Day([received(number, 9, chance) for number in range(10)], 50)
+    Landing(study.landing, "tiny").land(edits, "2026-03-01T08:00:00+00:00")
+    monkeypatch.setenv(DATABASE, server.fresh())
+    [plan] = partitions.plan(study, records=50)
+    assert [(len(one.segments), bool(one.keys), one.inside) for one in plan.partitions] == [
+        (2, True, True), (1, True, False)
+    ]  # fmt: skip
+    done = [partitions.work(study, part) for part in plan.left]
+    partitions.join(study, [plan])
+    assert [one.submissions for one in done] == [10, 40]
+    assert not partitions.plan(study, records=50)
 
 
 # -- the shared landing

@@ -137,6 +137,7 @@ def _planned(study: Study, form_id: str, recipe: str, segments: Sequence[Segment
                 form_id, recipe, tuple(map(batches.identity, group)), strays.of(number) if strays else ""
             )
             for number, group in enumerate(groups)
+            if not strays or strays.leave_any(number)
         ]
         parts = strays.parts() if strays else ()
         strayed = [Partition(form_id, recipe, named, keys, inside=True) for named, keys in parts]
@@ -173,6 +174,11 @@ class _Strays:
             "GROUP BY key HAVING count(DISTINCT number) > 1",
             [records],
         )
+
+    def leave_any(self, number: int) -> bool:
+        """Tell whether a group has a key that is not a stray; one of edits alone has none."""
+        query = "SELECT count(*) FROM record WHERE number = ? AND key NOT IN (SELECT key FROM stray)"
+        return self.connection.execute(query, [number]).fetchone() != (0,)
 
     def of(self, number: int) -> str:
         """Give the list of a group's strays; empty where it has none."""
