@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
+from tracer_etl.evidence.aipw import Groups, estimate_effect
+from tracer_etl.evidence.effect_bounds import detectable
+from tracer_etl.evidence.regression import chances
+
+if TYPE_CHECKING:
+    from tracer_etl.evidence.constants import Constants
 
 TRAINED = 180
 """Alumni of the world's three classes of which two in three answered, 120."""
@@ -40,3 +47,27 @@ def pool_of(size: int, works: float, **changed: Any) -> pd.DataFrame:
         }
     )
     return table.assign(**changed)
+
+
+def one_effect(number: int, constants: Constants, gain: float) -> pd.DataFrame:
+    """Draw 360 applicants of whom about 120 are accepted, with a known effect on work; one row: how the estimate did.
+
+    held: the effect on these accepted lies in the 95 % interval; off: how far the estimate is from it; off_plain: how
+    far the plain difference of the groups is; found: the interval leaves out 0.
+    """
+    dice = np.random.default_rng([number, 12])
+    recorded = np.column_stack([np.ones(360), dice.standard_normal((360, 5))])
+    accepted = dice.random(360) < chances(recorded, np.array([-0.8, 0.5, -0.4, 0.3, 0.0, 0.0]))
+    without = chances(recorded, np.array([0.5, -0.6, 0.5, -0.3, 0.4, 0.0]))
+    worked = dice.random(360) < np.where(accepted, np.minimum(without + gain, 1.0), without)
+    truth = float((np.minimum(without + gain, 1.0) - without)[accepted].mean())
+    y = worked.astype(float)
+    found = estimate_effect(Groups(accepted, recorded, recorded, np.ones(360)), y, constants, binary=True)
+    reach, plain = 1.959964 * found.se, float(y[accepted].mean() - y[~accepted].mean())
+    row = {"held": abs(found.estimate - truth) <= reach, "off": found.estimate - truth}
+    row |= {
+        "off_plain": plain - truth,
+        "found": abs(found.estimate) > reach,
+        "detectable": detectable(found.se),
+    }
+    return pd.DataFrame([row])

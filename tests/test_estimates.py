@@ -67,6 +67,14 @@ def test_a_number_the_margins_know_has_no_error():
     assert variance.standard_error(influence, calibrated) == pytest.approx(0, abs=1e-12)
 
 
+def test_intervals_are_widened_for_the_cells_that_raking_fitted():
+    # 200 schools, cells of two margins: 3 + 2 of which one is told by the others: 4. sqrt(199 / 196).
+    table = read_table("apisrs.csv")
+    calibrated = variance.calibration(golden("api_rake"), margins_of(table, API_MARGINS))
+    assert calibrated.widening == pytest.approx(math.sqrt(199 / 196))
+    assert variance.Calibration(np.zeros((4, 1)), np.ones(4)).widening == 1
+
+
 def test_the_weighted_median_by_hand():
     # Half of the weight 8 is reached at the second of 10 (3), 20 (1), 30 (4).
     values, weights = np.array([30.0, 10.0, 20.0]), np.array([4.0, 3.0, 1.0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 import re
 import time
@@ -355,33 +354,6 @@ def test_words_follow_the_probability():
         "unlikely",
     ]
     assert words(0.901) == ("clear", "jelas")
-
-
-@pytest.mark.slow
-def test_p_top_is_calibrated_when_small_classes_differ_by_ten_points(config):
-    """Truth Beta(14, 6), 17 respondents each, as in the specification's simulation: of 70% four in ten are no good."""
-    rng = np.random.default_rng(11)
-    alone = dataclasses.replace(
-        config,
-        draws=400,
-        weights=dict.fromkeys(CRITERIA, 0.0) | {"in_field": 100.0},
-        anchors={**config.anchors, "in_field": (0.0, 1.0)},
-        candidates=tuple(dataclasses.replace(one, family=one.code) for one in config.candidates[:11]),
-    )
-    said, was = [], []
-    for _ in range(500):
-        truth = rng.beta(14, 6, 11)
-        seen = rng.binomial(17, truth) / 17
-        rates = {
-            one.code: {"in_field": float(rate)} for one, rate in zip(alone.candidates, seen, strict=True)
-        }
-        said.append(draw(score(alone, known(**rates))).top)
-        was.append(ranks_of(truth[None, :])[0] <= 4)
-    probability, true = np.concatenate(said), np.concatenate(was)
-    for low, high in itertools.pairwise((0.0, 0.2, 0.4, 0.6, 0.8, 1.0)):
-        inside = (probability >= low) & (probability < high)
-        assert inside.sum() > 100
-        assert true[inside].mean() == pytest.approx(probability[inside].mean(), abs=0.06), (low, high)
 
 
 # Sensitivity and portfolios

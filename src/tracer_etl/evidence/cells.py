@@ -87,12 +87,12 @@ def estimate_cell(
     """
     if indicator.kind in ("share", "score"):
         se = variance.standard_error(influence, calibration)
-        return _linear(indicator, values, se, constants)
+        return _linear(indicator, values, se, calibration.widening, constants)
     if indicator.kind == "wait":
         return _wait(values, constants)
     if indicator.kind == "curve" and indicator.cause == 0:
         return _curve(indicator, values, constants)
-    return _bootstrapped(indicator, values, constants)
+    return _bootstrapped(indicator, values, calibration.widening, constants)
 
 
 def _start(estimate: float, values: Values, unweighted: float) -> Cell:
@@ -109,7 +109,7 @@ def _start(estimate: float, values: Values, unweighted: float) -> Cell:
     )
 
 
-def _linear(indicator: Indicator, values: Values, se: float, constants: Constants) -> Cell:
+def _linear(indicator: Indicator, values: Values, se: float, widening: float, constants: Constants) -> Cell:
     mean, plain = variance.weighted_mean(values.y, values.weights), float(values.y.mean())
     cell = replace(_start(mean, values, plain), se=se)
     level = constants.confidence
@@ -120,8 +120,9 @@ def _linear(indicator: Indicator, values: Values, se: float, constants: Constant
     else:
         z = variance.z_value(level)
         bare = z * float(values.y.std(ddof=1)) / math.sqrt(cell.n)
-        unweighted, wide = (plain - bare, plain + bare), (mean - z * se, mean + z * se)
-        narrow = _shrink(mean, wide, values.fraction)
+        reach = z * se * widening
+        unweighted, wide = (plain - bare, plain + bare), (mean - reach, mean + reach)
+        narrow = _narrowed(mean, wide, values.fraction)
     return _with(cell, wide, narrow, unweighted)
 
 
@@ -137,9 +138,8 @@ def _with(cell: Cell, wide: Interval, narrow: Interval, unweighted: Interval = N
     )
 
 
-def _shrink(estimate: float, interval: Interval, fraction: float) -> Interval:
-    part = math.sqrt(max(0.0, 1 - fraction))
-    return estimate - part * (estimate - interval[0]), estimate + part * (interval[1] - estimate)
+def _narrowed(estimate: float, interval: Interval, fraction: float) -> Interval:
+    return variance.stretched(estimate, interval, math.sqrt(max(0.0, 1 - fraction)))
 
 
 def _wait(values: Values, constants: Constants) -> Cell:
@@ -209,7 +209,7 @@ def _variances(y: Floats, weights: Floats) -> Floats:
     return np.asarray(means(y**2, weights) - means(y, weights) ** 2)
 
 
-def _bootstrapped(indicator: Indicator, values: Values, constants: Constants) -> Cell:
+def _bootstrapped(indicator: Indicator, values: Values, widening: float, constants: Constants) -> Cell:
     compute = statistic(indicator, constants)
     estimate = float(compute(values, values.weights[:, None])[0])
     plain = float(compute(values, np.ones((len(values.weights), 1)))[0])
@@ -217,6 +217,9 @@ def _bootstrapped(indicator: Indicator, values: Values, constants: Constants) ->
         replicates = compute(values, values.replicates)
     finite = replicates[np.isfinite(replicates)]
     se = float(finite.std(ddof=1)) if len(finite) > 1 else math.nan
-    wide = variance.percentile_interval(replicates, constants.confidence)
+    drawn = variance.percentile_interval(replicates, constants.confidence)
+    wide = variance.stretched(estimate, drawn, widening)
+    if indicator.unit == "share":
+        wide = float(np.clip(wide[0], 0, 1)), float(np.clip(wide[1], 0, 1))
     cell = replace(_start(estimate, values, plain), se=se)
-    return _with(cell, wide, _shrink(estimate, wide, values.fraction))
+    return _with(cell, wide, _narrowed(estimate, wide, values.fraction))

@@ -90,7 +90,8 @@ def _demand_rows(sample: Sample, constants: Constants) -> list[dict[str, Any]]:
         row = registry_rates.plain_row(
             "N1_demand", "share", "wanted_programme", code, estimate[place], counted
         )
-        low, high = variance.percentile_interval(drawn[place], constants.confidence)
+        found = variance.percentile_interval(drawn[place], constants.confidence)
+        low, high = np.clip(variance.stretched(estimate[place], found, sample.calibration.widening), 0, 1)
         spread = drawn[place][np.isfinite(drawn[place])]
         changed = {
             "low": low,

@@ -107,7 +107,7 @@ def before_after(sample: Sample, table: pd.DataFrame, constants: Constants) -> l
     row |= {"level": level, "other_level": was}
     p_value = mcnemar(int((now > before).sum()), int((now < before).sum()))
     se = variance.standard_error(influence, sample.calibration)
-    row |= spread(level - was, se, constants) | {"n": int(told.sum()), "p_value": p_value}
+    row |= spread(level - was, se, sample, constants) | {"n": int(told.sum()), "p_value": p_value}
     return [judged(row, p_value), _earnings(table)]
 
 
@@ -115,9 +115,9 @@ def _yes(answers_given: pd.Series[str]) -> Floats:
     return np.asarray(answers_given == "1", dtype=np.float64)
 
 
-def spread(estimate: float, se: float, constants: Constants) -> Row:
-    """Give an estimate with its error and its normal interval."""
-    reach = variance.z_value(constants.confidence) * se
+def spread(estimate: float, se: float, sample: Sample, constants: Constants) -> Row:
+    """Give an estimate with its error and its normal interval, widened as all intervals of raked numbers are."""
+    reach = variance.z_value(constants.confidence) * se * sample.calibration.widening
     return {"estimate": estimate, "se": se, "low": estimate - reach, "high": estimate + reach}
 
 
@@ -173,5 +173,5 @@ def _standardised(connection: Connection, sample: Sample, constants: Constants) 
     row: Row = {"design": design, "outcome": "A1", "unit": "share"}
     row |= {"level": levels[0], "other_level": levels[1]}
     se = variance.standard_error(influence, sample.calibration)
-    row |= spread(levels[0] - levels[1], se, constants) | {"n": int(known.sum())}
-    return judged(row, two_sided(row["estimate"], se))
+    row |= spread(levels[0] - levels[1], se, sample, constants) | {"n": int(known.sum())}
+    return judged(row, two_sided(row["estimate"], se * sample.calibration.widening))

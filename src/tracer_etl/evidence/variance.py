@@ -83,6 +83,16 @@ class Calibration:
     basis: Floats
     weights: Floats
 
+    @property
+    def widening(self) -> float:
+        """Give what errors grow by since raking has fitted the margins' cells: sqrt((n - 1) / (n - cells)).
+
+        What is left once cells are fitted is too small on average, as residuals of a regression are (MacKinnon and White
+        1985, HC1). Standard errors stay R's; intervals are widened.
+        """
+        size, cells = len(self.weights), float(np.sum(self.basis**2))
+        return math.sqrt((size - 1) / max(size - max(cells, 1.0), 1.0))
+
     def residual(self, influence: Floats) -> Floats:
         """Take from a weighted influence w * u what the margins explain of u, by least squares."""
         bare = influence / self.weights
@@ -170,3 +180,12 @@ def percentile_interval(replicates: Floats, confidence: float = 0.95) -> Interva
     tail = (1 - confidence) / 2
     low, high = np.quantile(finite, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def stretched(estimate: float, interval: Interval, part: float) -> Interval:
+    """Stretch (or, below 1, shrink) an interval around its estimate.
+
+    >>> stretched(1.0, (0.5, 2.0), 2.0)
+    (0.0, 3.0)
+    """
+    return estimate - part * (estimate - interval[0]), estimate + part * (interval[1] - estimate)
