@@ -164,6 +164,32 @@ def test_a_value_its_formula_gives_or_nobody_can_have_again(
     assert verdict.not_evaluated == ()
 
 
+MOMENTS = """
+| survey   |           |      |       |                                    |
+|          | type      | name | label | calculation                        |
+|          | dateTime  | met  | Met   |                                    |
+|          | calculate | day  |       | format-date(${met}, '%Y-%m-%d %H') |
+| settings |           |      |       |                                    |
+|          | form_id   | version | | |
+|          | visit     | 1       | | |
+"""
+
+
+@pytest.mark.parametrize(("day", "kept"), [("2026-01-06 01", True), ("2026-01-05 18", False)])
+def test_a_moment_falls_on_the_day_of_the_study(tmp_path: Path, day: str, kept: bool) -> None:
+    schema = make_schema(tmp_path / "form", MOMENTS)
+    row = {"_submission_id": "a", "_form_version": "1", "met": "2026-01-05T18:30:00+00:00", "day": day}
+    staged = stage(tmp_path / "staging", schema, {"visit": [row]})
+    written = (
+        "derived_columns: {late: \"CAST(met AS DATE) = DATE '2026-01-06'\"}\nexpectations:\n"
+        "- {type: expect_column_values_to_be_in_set, kwargs: {column: late, value_set: [true]}, severity: info,\n"
+        "   meta: {id: R1, why: {id: Lain hari., en: Another day.}}}\n"
+    )
+    (tmp_path / "visit.yaml").write_text(written, encoding="utf-8")
+    verdict = check(staged, schema, tmp_path, timezone="Asia/Jakarta")
+    assert verdict.by_rule == ({} if kept else {"form:calculate": 1})
+
+
 def test_each_version_is_held_to_its_own_filter_count_and_formula(tmp_path: Path) -> None:
     newer = FORM.replace("${children} * 2", "${children} * 3").replace(
         "| m1       | Batu   | m  |", "| m1 | Batu | b |"

@@ -25,7 +25,8 @@ def scratch(folder: Path, timezone: str = "") -> DuckDBPyConnection:
         config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(folder / "spill")}
     )
     if timezone:
-        connection.execute(f"SET TimeZone = {literal(timezone)}")
+        # Of all its cursors: they do not take over what is set for one connection.
+        connection.execute(f"SET GLOBAL TimeZone = {literal(timezone)}")
     return connection
 
 

@@ -8,6 +8,7 @@ column of its statement is carried: fourteen of them in one statement cost more 
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from tracer_etl.logic import row_source
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import duckdb
     from duckdb import DuckDBPyConnection
 
     from tracer_etl.checks.rules import Rules
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 ROW = quote("row number")
 """A column of every staged table: the place of the row in its file, from 0."""
 
+_THREADS = 2
+"""At 100,000 rows one statement keeps one core busy."""
 _LOOKS = re.compile(r"\bSELECT\b", re.IGNORECASE)
 
 
@@ -42,12 +46,15 @@ class Columns:
         self.connection, self.schema, self.table = connection, schema, table
         self.clause, self.aliases = row_source(schema, table)
         self.alias = self.aliases[table.name]
+        self.looked: dict[str, str] = {}
 
     def refused(self, terms: Mapping[str, str]) -> set[str]:
-        """Name the conditions DuckDB does not accept."""
+        """Name the conditions DuckDB does not accept; those that look into other rows are computed."""
         plain = {name: sql for name, sql in terms.items() if not _LOOKS.search(sql)}
         well = plain if self._sound([*plain.values()]) else {}
-        return {name for name, sql in terms.items() if name not in well and not self._sound([sql])}
+        refused = {name for name, sql in plain.items() if name not in well and not self._sound([sql])}
+        failed = self._look(terms, self.alias, self.clause)
+        return refused | set(failed)
 
     def _sound(self, expressions: Sequence[str]) -> bool:
         import duckdb
@@ -62,10 +69,9 @@ class Columns:
         """Compute what looks into other rows, and write the query of all columns."""
         row = f"{self.alias}.*{self._above(written)}"
         derived = {quote(name): sql for name, sql in {**own.derived, **written.derived}.items()}
-        looked = {
-            **self._look(own.terms, self.alias, self.clause),
-            **self._look(derived, "this", f"FROM (SELECT {row} {self.clause}) this"),
-        }
+        for error in self._look(derived, "this", f"FROM (SELECT {row} {self.clause}) this").values():
+            raise error
+        looked = self.looked
         terms = [f"{sql} AS {name}" for name, sql in own.terms.items() if name not in looked]
         found = [f"{table}.{name}" for name, table in looked.items()]
         joins = "".join(
@@ -80,15 +86,25 @@ class Columns:
             f"WHERE this._submission_id NOT IN ({unjudged})"
         )
 
-    def _look(self, columns: Mapping[str, str], row: str, source: str) -> dict[str, str]:
-        """Compute the columns that look into other rows; give the table each is in, beside the `row` number."""
+    def _look(self, columns: Mapping[str, str], row: str, source: str) -> dict[str, duckdb.Error]:
+        """Compute the columns that look into other rows, two at a time, each into a table; give what failed."""
         looking = {name: sql for name, sql in columns.items() if _LOOKS.search(sql)}
         tables = {name: quote(f"looked {row} {number}") for number, name in enumerate(looking)}
-        for name, sql in looking.items():
-            self.connection.execute(
-                f"CREATE OR REPLACE TABLE {tables[name]} AS SELECT {row}.{ROW} AS row, {sql} AS {name} {source}"
-            )
-        return tables
+        queries = (f"SELECT {row}.{ROW} AS row, {sql} AS {name} {source}" for name, sql in looking.items())
+        with ThreadPoolExecutor(_THREADS) as threads:
+            errors = dict(zip(looking, threads.map(self._store, tables.values(), queries), strict=True))
+        failed = {name: error for name, error in errors.items() if error is not None}
+        self.looked |= {name: table for name, table in tables.items() if name not in failed}
+        return failed
+
+    def _store(self, table: str, query: str) -> duckdb.Error | None:
+        import duckdb
+
+        try:
+            self.connection.cursor().execute(f"CREATE OR REPLACE TABLE {table} AS {query}")
+        except duckdb.Error as error:
+            return error
+        return None
 
     def _named(self, own: Rules, written: Rules) -> list[str]:
         """List the keys, and the columns of the table that the rules name."""

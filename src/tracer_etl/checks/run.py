@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tracer_etl.records import Progress
     from tracer_etl.schema import Schema, Table
 
-BATCH_ROWS = 100_000
+BATCH_ROWS = 200_000
 """Great Expectations works in pandas: at a million rows one batch would take 2 GB."""
 
 _REASONS = ("_submission_id", "table_name", "_row_id", "rule", "severity", "column_name", "why_id", "why_en")

@@ -81,4 +81,4 @@ def _same_text(left: str, right: str) -> str:
     held = f"(({trimmed} = 'true' AND {right} = '1') OR ({trimmed} = 'false' AND {right} = '0'))"
     day = f"(length({trimmed}) = 10 AND substr({right}, 1, 11) = {trimmed} || 'T')"
     # CASE stops where they are the same, which nearly all are; OR would ask everything of every row.
-    return f"(CASE WHEN {trimmed} = {right} THEN true ELSE {none} OR {close} OR {held} OR {day} END)"
+    return f"(CASE WHEN {left} = {right} THEN true ELSE {trimmed} = {right} OR {none} OR {close} OR {held} OR {day} END)"
