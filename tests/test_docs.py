@@ -15,6 +15,7 @@ import click
 import pytest
 
 import logic_coverage
+import marts_page
 import rule_list
 from tracer_etl import __version__, errors
 from tracer_etl.cli import EXIT_CODES, cli
@@ -106,6 +107,7 @@ WRITTEN = {
     "docs/reference/form-logic.md": lambda: logic_coverage.page(GENERATED),
     "docs/reference/indicators.md": indicators_page,
     "docs/reference/lint.md": lint_page,
+    "docs/reference/marts.md": partial(marts_page.page, GENERATED),
     "docs/reference/rules.md": partial(rule_list.page, GENERATED),
 }
 

@@ -11,7 +11,7 @@ from tracer_etl.errors import StudyError
 from tracer_etl.warehouse.contract import one_transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from importlib.resources.abc import Traversable
 
 SUBJECT = "clean.alumni_tracer"
@@ -48,7 +48,8 @@ def make_marts(connection: Connection) -> tuple[str, ...]:
     """Make every mart anew, in one transaction, and name them.
 
     A study without the tracer form gets the marts that need only what the loader itself writes; one without ideas,
-    employers or applicants does not get the marts on them.
+    employers or applicants does not get the marts on them, nor a mart whose line `-- reads table: columns` names a
+    column that is not kept or not asked.
 
     Raises:
         StudyError: a table that a mart reads is not loaded; no mart has changed.
@@ -58,7 +59,8 @@ def make_marts(connection: Connection) -> tuple[str, ...]:
 
 
 def _make(connection: Connection) -> Iterator[str]:
-    present, made = _tables(connection), set[str]()
+    columns, made = _columns(connection), set[str]()
+    present = frozenset(columns)
     for seed in _files("seeds", ".csv"):
         name = f"marts.seed_{seed.name.removesuffix('.csv')}"
         connection.execute(f"drop table if exists {name}")
@@ -69,7 +71,7 @@ def _make(connection: Connection) -> Iterator[str]:
         sql, name = file.read_text(encoding="utf-8"), f"marts.{file.name[4:].removesuffix('.sql')}"
         needs = re.findall(r"\b(?:from|join)\s+((?:clean|pii|meta|quarantine|marts)\.\w+)", sql)
         foreign = SUBJECT not in present and not all(table.startswith(LOADER) for table in needs)
-        if foreign or _side_source_missing(needs, present, made):
+        if foreign or _side_source_missing(needs, present, made) or _column_missing(sql, columns):
             connection.execute(f"drop table if exists {name}")
             continue
         _require(name, [table for table in needs if not table.startswith("marts.")], present)
@@ -86,6 +88,11 @@ def _side_source_missing(needs: Sequence[str], present: frozenset[str], made: se
     return any(table not in made for table in needs if table.startswith("marts."))
 
 
+def _column_missing(sql: str, columns: Mapping[str, frozenset[str]]) -> bool:
+    reads = re.findall(r"^-- reads (\S+): (.+)$", sql, re.MULTILINE)
+    return any(set(named.split()) - columns.get(table, frozenset()) for table, named in reads)
+
+
 def _require(mart: str, needs: Sequence[str], present: frozenset[str]) -> None:
     for table in needs:
         if table not in present:
@@ -93,9 +100,13 @@ def _require(mart: str, needs: Sequence[str], present: frozenset[str]) -> None:
             raise StudyError(f"the table {table} is missing", where=mart, remedy=remedy)
 
 
-def _tables(connection: Connection) -> frozenset[str]:
-    rows = connection.execute("select table_schema, table_name from information_schema.tables").fetchall()
-    return frozenset(f"{schema}.{name}" for schema, name in rows)
+def _columns(connection: Connection) -> dict[str, frozenset[str]]:
+    """Give the columns of every table, by its name with the schema."""
+    sql = "select table_schema, table_name, column_name from information_schema.columns"
+    found: dict[str, set[str]] = {}
+    for schema, table, column in connection.execute(sql).fetchall():
+        found.setdefault(f"{schema}.{table}", set()).add(column)
+    return {table: frozenset(names) for table, names in found.items()}
 
 
 def _files(folder: str, ending: str) -> list[Traversable]:

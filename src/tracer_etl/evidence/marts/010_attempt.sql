@@ -1,6 +1,15 @@
 -- One row per contact attempt (one good submission of alumni_tracer). No name, phone or free text.
--- date: Asia/Jakarta; minutes: length of the form. aapor_code: the form's own calculation (specification 1.1,
--- row 234), after AAPOR Standard Definitions for named persons.
+-- columns:
+--   submission_id: the submission
+--   alumni_id: the person sought
+--   attempt_no: number of the attempt, as the enumerator says
+--   date: day of the attempt, Asia/Jakarta
+--   enumerator: code of the enumerator
+--   mode: how, codes of the list mode
+--   contact_result: codes of the list contact_result
+--   aapor_code: the form's own calculation (specification 1.1, row 234), after AAPOR Standard Definitions for named persons
+--   registered_birth_year: as the registry gave it to the device
+--   attempt_order: place among the attempts at this person, by day
 drop table if exists marts.attempt;
 create table marts.attempt as
 select

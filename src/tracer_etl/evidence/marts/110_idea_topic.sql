@@ -4,6 +4,17 @@
 -- within it (budidaya) means something else. Where no term is found, the sector's own programme, if it has one. topic_by says which of the three it was. first_of_day: the earliest idea of a device on a day (without a
 -- device every idea is its own). counted: first of its day, interest 4 or 5, and mapped to a programme.
 -- The text and the device stay in pii: neither leaves this query.
+-- columns:
+--   submission_id: the idea
+--   date: day it was sent, Asia/Jakarta
+--   sector: codes of the list sector of the form
+--   age_band: codes of the question y_age
+--   interest: in a training on it, 1 to 5
+--   programme: what the idea maps to; null where nothing fits
+--   term: the words that decided
+--   topic_by: title, text, sector or none
+--   first_of_day: the device's earliest idea of the day
+--   counted: counts in N4
 drop table if exists marts.idea_topic;
 create table marts.idea_topic as
 with idea as (

@@ -3,6 +3,29 @@
 -- (status 12 + welfare decile 10 + vulnerability 8 = 30). age: at the reference date of the form.
 -- number: how assessors know the person (clean.applicants, the office's list); null = not on the list. place: order
 -- of arrival of the applications, first = 1.
+-- columns:
+--   submission_id: the application
+--   number: how assessors know the person
+--   round: the round of selection
+--   place: order of arrival
+--   programme: programme applied for
+--   target_group: t1, t2, t3 as declared
+--   sex: 1 man, 2 woman
+--   kec_code: district
+--   desa_code: village
+--   age: completed years at the reference date of the form
+--   disability: declared
+--   gate_resident: has an identity card of the regency
+--   gate_age: 17 to 45
+--   gate_not_student: no full-time student
+--   gate_wants_work: wants to work
+--   gate_not_full_time: not in full-time work, except t2
+--   gate_training: declares no training of the government in 24 months
+--   gate_available: for the whole training
+--   gate_statement: signed the statement
+--   need_status: points of need by status, 0 to 12
+--   need_welfare: points of need by welfare, 0 to 10
+--   need_vulnerable: points of need by vulnerability, 0 to 8
 drop table if exists marts.selection_applicant;
 create table marts.selection_applicant as
 select a._submission_id as submission_id, l.applicant_id as number, l.round,
