@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from doc_commands import fences
 from tracer_etl import pipeline
 from tracer_etl.report import DATA_DOCS
 from tracer_etl.study import Study, read_study
@@ -19,14 +23,41 @@ ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
 
 
+TUTORIAL = ROOT / "docs/tutorial/first-evening.md"
+
+
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Study, pipeline.Run]:
-    folder = tmp_path_factory.mktemp("run")
-    text = (ROOT / "study.toml").read_text(encoding="utf-8")
-    text = re.sub(r'"((?:forms|expectations)[^"]*)"', lambda match: f'"{ROOT / match[1]}"', text)
-    (folder / "study.toml").write_text(text, encoding="utf-8")
-    study = read_study(folder / "study.toml")
+def first_step(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Copy what a clone has and do the tutorial's first step there; give the folder and what was printed."""
+    folder = tmp_path_factory.mktemp("clone")
+    for name in ("forms", "expectations", "evidence"):
+        shutil.copytree(ROOT / name, folder / name)
+    for name in ("study.toml", "Makefile", "requirements.lock"):
+        shutil.copy(ROOT / name, folder / name)
+    (folder / ".venv").symlink_to(sys.prefix)
+    return folder, typed(fences(TUTORIAL, ("sh",))[0], folder)
+
+
+def typed(block: str, folder: Path) -> str:
+    """Type a block of a page into a shell, as it stands; give what it prints."""
+    # -o: the packages are there, so the first install is left out.
+    block = re.sub(r"^make ", "make -s -o .venv ", block, flags=re.MULTILINE)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def ran(first_step: tuple[Path, str]) -> tuple[Study, pipeline.Run]:
+    study = read_study(first_step[0] / "study.toml")
     return study, pipeline.refresh(study)
+
+
+def test_make_run_prints_what_the_readme_says(first_step: tuple[Path, str]) -> None:
+    shown = fences(ROOT / "README.md", ("text",))[0]
+    assert first_step[1] == shown
 
 
 def rows(path: Path, area: str) -> dict[str, list[tuple]]:
@@ -153,3 +184,15 @@ def test_oversight_finds_what_was_planted_on_enumerators_and_holds_nothing_else(
     print(f"H19: {len(hasty)} of {len(invented)} invented interviews found")
     assert {key for (key,) in hasty} == invented
     assert {"H14", "H15", "H17"} <= {rule for (rule,) in seen}
+
+
+def test_the_tutorial_goes_on_from_there_and_prints_what_it_says(ran: tuple[Study, pipeline.Run]) -> None:
+    """Last in this file, since a submission is broken on the way."""
+    study, run = ran
+    [question, breaking, stages] = fences(TUTORIAL, ("sh",))[1:]
+    [answer] = fences(TUTORIAL, ("text",))
+    assert typed(question, study.root).rstrip() == answer.rstrip()
+    before = {form.form_id: form for form in run.forms}["youth_ideas"]
+    after = f"youth_ideas {before.landed + 1} {before.good} {before.set_aside + 1} {before.warned}"
+    assert after in [" ".join(line.split()) for line in typed(breaking, study.root).splitlines()]
+    assert "youth_ideas" in typed(stages, study.root)
