@@ -33,12 +33,11 @@ def test_make_python_and_pytest_find_what_the_pages_name() -> None:
 
 
 def test_files_of_the_repository_that_commands_name_are_there() -> None:
-    made = {
-        word
-        for page in {one.page for one in ALL}
-        for block in fences(ROOT / page, SHELLS)
-        for word in re.findall(r"^(?:cp|mv) .*?(\S+)$", block, re.MULTILINE)
-    }
+    made = set()  # by the reader: a copy, or a file of their own that a key of study.toml names
+    for page in {one.page for one in ALL}:
+        made |= set(re.findall(r'\w = "([^"]+)"', (ROOT / page).read_text(encoding="utf-8")))
+        for block in fences(ROOT / page, SHELLS):
+            made |= set(re.findall(r"^(?:cp|mv) .*?(\S+)$", block, re.MULTILINE))
     missing = [
         f"{one}: {path}"
         for one in ALL
