@@ -43,8 +43,8 @@ class Local:
 
     @property
     def asked(self) -> int:
-        """Count the nodes that hold answers; an entity block is none, whatever it is made of."""
-        return sum("/".join(question.path) != _ENTITY for question in self.form.questions)
+        """Count the nodes that hold answers; attributes of an entity are none to a server."""
+        return sum(not question.name.startswith("@") for question in self.form.questions)
 
     def digests(self) -> dict[str, str]:
         """Map each file to the MD5 of its bytes, which is what both servers list."""

@@ -56,7 +56,8 @@ def _form(row: Row, withdrawn: int, pulls: Mapping[str, Row], *, told: bool) -> 
 
 def _withdrawn(row: Row, pull: Row | None) -> int:
     """Count what is on the server and came, and is in no table: of people who withdrew or asked to be erased."""
-    return 0 if pull is None else max(0, pull["distinct_keys"] - row["landed"])
+    came = (pull or {}).get("distinct_keys") or 0  # unknown after a pull that broke off
+    return max(0, came - row["landed"])
 
 
 def _proof(pull: Row | None) -> Both:
