@@ -56,8 +56,8 @@ def _form(row: Row, withdrawn: int, pulls: Mapping[str, Row], *, told: bool) -> 
 
 def _withdrawn(row: Row, pull: Row | None) -> int:
     """Count what is on the server and came, and is in no table: of people who withdrew or asked to be erased."""
-    came = (pull or {}).get("distinct_keys") or 0  # unknown after a pull that broke off
-    return max(0, came - row["landed"])
+    came = int((pull or {}).get("distinct_keys") or 0)  # unknown after a pull that broke off
+    return max(0, came - int(row["landed"]))
 
 
 def _proof(pull: Row | None) -> Both:
