@@ -13,6 +13,7 @@
       ChecksFailed     a check of the whole stopped the run, nothing is published: mend data   exit 7
       LandingError     the landing area is damaged or not writable                             exit 6
       WarehouseError   the warehouse is locked, full or not writable                           exit 6
+      NotReady         `doctor` found what would make a run fail: do what it says              exit 8
 
 Exit code 1 is an unforeseen failure (a bug); it comes with a traceback.
 
@@ -132,3 +133,9 @@ class WarehouseError(TracerError):
     """The warehouse is locked, full, damaged or cannot be written."""
 
     exit_code = 6
+
+
+class NotReady(TracerError):
+    """The doctor found what would make a run fail."""
+
+    exit_code = 8

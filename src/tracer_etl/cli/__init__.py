@@ -16,6 +16,7 @@ import click
 from tracer_etl import __version__, errors
 from tracer_etl.cli import (
     corrections,
+    doctor,
     evidence,
     exports,
     field,
@@ -43,6 +44,7 @@ EXIT_CODES: tuple[tuple[int, str], ...] = (
     (5, "data no form explains: an unknown version or an unreadable submission"),
     (6, "the landing area or the warehouse is locked, full or not writable"),
     (7, "a check of the whole stopped the run: nothing is published, the last copy stays"),
+    (8, "`doctor` found what would make a run fail"),
     (INTERRUPTED, "interrupted by Ctrl-C"),
 )
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:<4} {meaning}" for code, meaning in EXIT_CODES)
@@ -106,6 +108,7 @@ forms.forms.add_command(lint.forms_lint)
 forms.forms.add_command(lint.forms_diff)
 for _command in (
     starting.init,
+    doctor.doctor,
     *stages.COMMANDS,
     exports.export,
     forms.forms,
