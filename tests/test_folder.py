@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -86,6 +87,18 @@ def test_unreadable_is_landed_with_its_reason_and_nothing_else_stops(
 def test_a_member_outside_the_archive_is_refused_before_anything_lands(tmp_path: Path, name: str) -> None:
     store(tmp_path / "in" / "visit.zip", {"a": xml(1), name if "/" in name else f"x/{name}": xml(2)})
     with pytest.raises(Refused, match="points outside the archive"):
+        pulled(tmp_path / "in")
+
+
+def test_a_member_that_unpacks_to_more_than_a_phone_sends_is_refused(tmp_path: Path) -> None:
+    path = store(tmp_path / "in" / "visit.zip", {"a": xml(1)})
+    with (
+        zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("instances/b/photo.jpg", "w") as member,
+    ):
+        for _ in range(201):
+            member.write(bytes(1_000_000))
+    with pytest.raises(Refused, match="unpacks to 201000000 bytes"):
         pulled(tmp_path / "in")
 
 
