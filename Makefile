@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := run
-.PHONY: run test lint serve docs site bench hooks rehearse lock clean
+.PHONY: run test lint serve docs site bench hooks rehearse lock sbom clean
 
 PYTHON := $(shell for p in python3.11 python3; do $$p -c "import venv" 2> /dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
@@ -43,6 +43,11 @@ bench: .venv
 # git diff shows what changed in a workbook; see docs/how-to/read-a-form-diff.md.
 hooks: .venv
 	git config diff.xlsform.textconv "$(BIN)/python -m tracer_etl.markdown"
+
+# What is inside a release, by name, version and licence, as CycloneDX.
+sbom: .venv
+	mkdir -p dist
+	$(BIN)/cyclonedx-py environment --output-reproducible --of JSON --pyproject pyproject.toml -o dist/sbom.cdx.json $(BIN)/python
 
 rehearse: .venv
 	$(BIN)/tracer-etl rehearse

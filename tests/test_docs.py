@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
+import licence_list
 import logic_coverage
 import marts_page
 import rule_list
@@ -106,6 +107,7 @@ WRITTEN = {
     "docs/reference/exit-codes.md": exit_codes_page,
     "docs/reference/form-logic.md": lambda: logic_coverage.page(GENERATED),
     "docs/reference/indicators.md": indicators_page,
+    "docs/reference/licences.md": partial(licence_list.page, GENERATED),
     "docs/reference/lint.md": lint_page,
     "docs/reference/marts.md": partial(marts_page.page, GENERATED),
     "docs/reference/rules.md": partial(rule_list.page, GENERATED),
