@@ -101,29 +101,63 @@ def test_the_libraries_are_held_against_what_this_release_asks_for(study: Study)
 # -- servers
 
 
-def test_central_healthy_wrong_password_missing_right_and_no_such_form(
-    study: Study, monkeypatch: pytest.MonkeyPatch
-):
+@pytest.fixture
+def central(study: Study, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakeCentral, dict[str, str]]]:
+    """Give a Central that has the study's form and one account per role, and how the study names it."""
     with FakeCentral() as fake:
         fake.publish(study.forms[0].workbook)
-        fake.add_user("viewer@example.org", SECRETS[1], "viewer")
-        fake.add_user("nobody@example.org", SECRETS[1], "none")
+        for role in ("manager", "viewer", "none"):
+            fake.add_user(f"{role}@example.org", SECRETS[1], role)
         monkeypatch.setenv("TRACER_PASSWORD", SECRETS[1])
-        asked = {
-            "kind": "central",
-            "url": fake.url,
-            "user": "viewer@example.org",
-            "project": str(fake.project),
-        }
-        well = list(server(of_server(study, **asked)))
-        assert {one.state for one in well} == {"ok"}, well
-        assert "household: version 2026112401, 0 submissions visible" in said(iter(well), "ok")
-        nobody = said(server(of_server(study, **asked | {"user": "nobody@example.org"})))
-        assert "may not do that" in nobody
-        other = replace(study, forms=(replace(study.forms[0], form_id="other"),))
-        assert "not found, or not visible" in said(server(of_server(other, **asked)))
-        monkeypatch.setenv("TRACER_PASSWORD", "wrong")
-        assert "check TRACER_USER and TRACER_PASSWORD" in said(server(of_server(study, **asked)))
+        who = {"user": "manager@example.org", "project": str(fake.project)}
+        yield fake, {"kind": "central", "url": fake.url, **who}
+
+
+def test_central_healthy_wrong_password_missing_right_and_no_such_form(
+    study: Study, central: tuple[FakeCentral, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+):
+    _, asked = central
+    well = list(server(of_server(study, **asked)))
+    assert {one.state for one in well} == {"ok"}, well
+    assert "household: version 2026112401, 0 submissions visible" in said(iter(well), "ok")
+    nobody = said(server(of_server(study, **asked | {"user": "none@example.org"})))
+    assert "may not do that" in nobody
+    other = replace(study, forms=(replace(study.forms[0], form_id="other"),))
+    assert "not found, or not visible" in said(server(of_server(other, **asked)))
+    monkeypatch.setenv("TRACER_PASSWORD", "wrong")
+    assert "check TRACER_USER and TRACER_PASSWORD" in said(server(of_server(study, **asked)))
+
+
+def test_central_tells_a_viewer_which_commands_are_not_for_it(
+    study: Study, central: tuple[FakeCentral, dict[str, str]]
+):
+    fake, asked = central
+    found = list(server(of_server(study, **asked | {"user": "viewer@example.org"})))
+    assert said(iter(found)) == ""
+    assert [one.said.split(", which ")[1] for one in found if one.state == "warning"] == [
+        "`review --apply` needs",
+        "`forms publish --apply` needs",
+        "`field phones` needs",
+    ]
+    fake.close(study.forms[0].form_id)
+    assert "the form is closed and takes no new answers" in said(server(of_server(study, **asked)), "warning")
+
+
+@pytest.mark.parametrize(
+    ("release", "state", "told"),
+    [
+        ("v2026.2.2", "ok", "ODK Central 2026.2"),
+        ("v2025.3.0-4-gabcdef0", "ok", "ODK Central 2025.3"),
+        ("v2024.3.2", "warning", "ODK Central 2024.3 is old; have it upgraded to 2025.3"),
+        ("", "ok", "its release is not told"),
+    ],
+)
+def test_central_tells_its_release(
+    study: Study, central: tuple[FakeCentral, dict[str, str]], release: str, state: str, told: str
+):
+    fake, asked = central
+    fake.release = release
+    assert told in said(server(of_server(study, **asked)), state)
 
 
 def test_kobo_healthy_wrong_token_partial_and_archived(study: Study, monkeypatch: pytest.MonkeyPatch):

@@ -192,3 +192,9 @@ def finish(reply: Reply, call: Call, *, bare: bool = False) -> Reply:
         kept = {name: value for name, value in reply.headers.items() if not name.startswith("Content-")}
         return Reply(304, b"", kept)
     return reply
+
+
+def release_file(release: str) -> bytes:
+    """Write version.txt: the commit and tag of the whole, then those of its parts."""
+    none = "0" * 40
+    return f"versions:\n{none} ({release})\n {none} client ({release})\n {none} server ({release})\n".encode()

@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 
 Role = Literal["admin", "manager", "viewer", "none"]
 SESSION = timedelta(hours=24)
+_VIEWER = "project.read form.list form.read submission.list submission.read dataset.list dataset.read entity.list entity.read"
+_MANAGER = (
+    "project.update project.delete form.create form.update form.delete submission.create submission.update "
+    "field_key.list field_key.create field_key.delete assignment.list assignment.create assignment.delete "
+    "dataset.create dataset.update entity.create entity.update entity.delete"
+)
+VERBS: dict[Role, list[str]] = {
+    "viewer": _VIEWER.split(),
+    "manager": [*_VIEWER.split(), *_MANAGER.split()],
+    "admin": [*_VIEWER.split(), *_MANAGER.split(), "project.create", "config.read", "user.list"],
+    "none": [],
+}
+"""Of what Central lists per role (its migrations of `roles`) those that name what the routes here let a role do."""
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from tracer_etl.testing.central.answers import Problem, not_found
 from tracer_etl.testing.central.forms import managed
-from tracer_etl.testing.central.people import may
+from tracer_etl.testing.central.people import VERBS, may
 from tracer_etl.testing.loopback import Reply
 
 if TYPE_CHECKING:
@@ -53,10 +53,11 @@ def list_projects(state: State, call: Call) -> Reply:
 
 
 def get_project(state: State, call: Call) -> Reply:
-    """Give one project."""
+    """Give one project; extended, also what one may do in it."""
     project = state.project(call.parts["project"])
-    may(call.actor, "manager", "viewer")
-    return Reply.of_json(project.listed())
+    actor = may(call.actor, "manager", "viewer")
+    more = {"verbs": VERBS[actor.role]} if call.extended else {}
+    return Reply.of_json({**more, **project.listed()})
 
 
 def create_project(state: State, call: Call) -> Reply:

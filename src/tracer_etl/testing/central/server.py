@@ -43,12 +43,16 @@ class FakeCentral(Loopback):
             self.state.feed_entities = partial(entities.process, self.state)
         self.admin = (ADMIN, PASSWORD)
         self.project = 1
+        self.release = "v2026.2.2"
+        """What /version.txt tells, as Central's web server does beside the API; empty behind one that has no such file."""
         self._admin = self.state.people.add(ADMIN, role="admin", password=PASSWORD)
 
     # -- HTTP
 
     def handle(self, request: Request) -> Reply:
         """Answer one request as Central does."""
+        if request.path == "/version.txt" and self.release:
+            return Reply(200, answers.release_file(self.release), {"Content-Type": "text/plain"})
         version = re.match(r"/v(\d+)(/.*|$)", request.path)
         call = Call(request, "", None)
         if version is None or version[1] != "1":
