@@ -310,7 +310,7 @@ def logs(draw: st.DrawFn) -> list[str]:
 
 
 @given(logs().flatmap(lambda lines: st.tuples(st.just(lines), st.permutations(lines))))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_corrections_of_different_cells_commute_and_are_idempotent(
     world: World, drawn: tuple[list[str], list[str]]
 ) -> None:

@@ -1,20 +1,24 @@
 """How each peer is used, by its own documentation; run by `peers.py` in the peer's own environment.
 
-    python peer_readers.py NAME JOB.json
+    python peer_readers.py NAME JOB.json SAID.json
 
-A job names the server, the form, a folder that lasts from one reading to the next, a database, the repeats'
-paths and the questions' types. Printed is JSON: the peer's version, and per table (the name of its repeat;
-"" for submissions) its columns and its rows. A row is `at` (the server's `_id`, then the repeats down to it
-with their positions, found through the peer's own keys) and `cells` (a list, since a peer may have two columns
-of one name). Needs nothing of tracer_etl.
+Of every peer there are two functions: what the peer itself does (`*_read`), which is also what is timed for
+`bench/from_kobo.py`, and what we make of it to compare it. A job names the server, the form, a folder that lasts
+from one reading to the next, a database, the repeats' paths and the questions' types. Said is, as JSON: the peer's
+version, what its own part cost, and per table (the name of its repeat; "" for submissions) its columns and its rows.
+A row is `at` (the server's `_id`, then the repeats down to it with their positions, found through the peer's own
+keys) and `cells` (a list, since a peer may have two columns of one name). Needs nothing of tracer_etl.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import os
+import re
 import sys
+import time
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -64,7 +68,7 @@ def nested(results: list[dict[str, Any]], leaf_of: Any = lambda name: name) -> T
 # -- koboextractor: get_data, get_choices, get_questions, label_result, as its README shows
 
 
-def koboextractor(job: Job) -> Tables:
+def koboextractor_read(job: Job) -> Any:
     from koboextractor import KoboExtractor
 
     kobo = KoboExtractor(job["token"], f"{job['url']}/api/v2")
@@ -74,12 +78,16 @@ def koboextractor(job: Job) -> Tables:
     choices = kobo.get_choices(asset)
     questions = kobo.get_questions(asset=asset, unpack_multiples=True)
     received = kobo.get_data(job["form"], limit=30000)["results"]
-    labelled = [
+    return [
         kobo.label_result(
             unlabeled_result=one, choice_lists=choices, questions=questions, unpack_multiples=True
         )
         for one in received
     ]
+
+
+def koboextractor(job: Job, labelled: Any) -> Tables:
+    del job
     return nested([{"_id": one["meta"]["_id"], **_answers(one["results"])} for one in labelled])
 
 
@@ -98,11 +106,15 @@ def _answers(results: dict[str, Any]) -> dict[str, Any]:
 # -- pykobo: Manager.get_form, fetch_data, .data and .repeats, as its README shows
 
 
-def pykobo(job: Job) -> Tables:
+def pykobo_read(job: Job) -> Any:
     import pykobo as peer
 
     form = peer.Manager(url=job["url"], api_version=2, token=job["token"]).get_form(job["form"])
     form.fetch_data()
+    return form
+
+
+def pykobo(job: Job, form: Any) -> Tables:
     multiples = {path.split("/")[-1] for path, kind in job["types"].items() if kind == "select_multiple"}
     ids = dict(zip(form.data["_index"], form.data["_id"], strict=True)) if len(form.data) else {}
     found = {"": _frame(form.data, lambda row: [int(row["_id"])], multiples)}
@@ -133,10 +145,13 @@ def _frame(frame: Any, at: Any, multiples: set[str]) -> dict[str, Any]:
 # -- kobo2pandas: get_dataframes, which joins its frames by _index and _parent_index
 
 
-def kobo2pandas(job: Job) -> Tables:
+def kobo2pandas_read(job: Job) -> Any:
     from kobo2pandas import KoboAPI
 
-    frames = KoboAPI(job["token"], endpoint=job["url"]).get_dataframes(job["form"], limit=30000)
+    return KoboAPI(job["token"], endpoint=job["url"]).get_dataframes(job["form"], limit=30000)
+
+
+def kobo2pandas(job: Job, frames: Any) -> Tables:
     if frames is None:
         message = "get_dataframes gave None"
         raise RuntimeError(message)
@@ -170,18 +185,16 @@ def _parent_of(name: str, repeats: list[str]) -> str:
 # -- dlt: its rest_api source with the JSON link paginator into DuckDB; merge on _id, or replace
 
 
-def dlt_replace(job: Job) -> Tables:
-    return _dlt(job, "replace")
+def dlt_replace_read(job: Job) -> Any:
+    return _dlt_read(job, "replace")
 
 
-def dlt_merge(job: Job) -> Tables:
-    return _dlt(job, "merge")
+def dlt_merge_read(job: Job) -> Any:
+    return _dlt_read(job, "merge")
 
 
-def _dlt(job: Job, disposition: str) -> Tables:
-    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
+def _dlt_read(job: Job, disposition: str) -> Path:
     import dlt
-    import duckdb
     from dlt.sources.rest_api import rest_api_source
 
     file = Path(job["folder"]) / "peer.duckdb"
@@ -212,6 +225,12 @@ def _dlt(job: Job, disposition: str) -> Tables:
         destination=dlt.destinations.duckdb(str(file)),
     )
     pipeline.run(source).raise_on_failed_jobs()
+    return file
+
+
+def dlt(job: Job, file: Any) -> Tables:
+    import duckdb
+
     leaves = {path.replace("/", "_"): path.split("/")[-1] for path in job["repeats"]}
     with duckdb.connect(str(file)) as connection:
         return _dlt_tables(connection, leaves)
@@ -243,24 +262,21 @@ def _dlt_tables(connection: Any, leaves: dict[str, str]) -> Tables:
 # -- commcare-export: its SQL writer, fed with Kobo's rows, since it reads CommCare only
 
 
-def commcare_typed(job: Job) -> Tables:
+def commcare_typed_read(job: Job) -> Any:
     kinds = {"integer": "integer", "date": "date", "datetime": "datetime", "text": "text"}
-    return _commcare(job, {path: kinds.get(kind) for path, kind in job["types"].items()})
+    return _commcare_read(job, {path: kinds.get(kind) for path, kind in job["types"].items()})
 
 
-def commcare_text(job: Job) -> Tables:
-    return _commcare(job, {})
+def commcare_text_read(job: Job) -> Any:
+    return _commcare_read(job, {})
 
 
-def _commcare(job: Job, types: dict[str, str | None]) -> Tables:
-    import sqlalchemy
-    from commcare_export.env import selected
+def _commcare_read(job: Job, types: dict[str, str | None]) -> str:
     from commcare_export.specs import TableSpec
     from commcare_export.writers import SqlTableWriter
 
     address = job["database"].replace("postgresql:", "postgresql+psycopg2:")
     fed = nested(_all_pages(job))
-    multiples = {path for path, kind in job["types"].items() if kind == "select_multiple"}
     with SqlTableWriter(address) as writer:
         for name, one in fed.items():
             headings = [column for column in one["columns"] if not column.startswith("_")]
@@ -270,6 +286,14 @@ def _commcare(job: Job, types: dict[str, str | None]) -> Tables:
             ]
             kinds = [None, *(types.get(heading) for heading in headings)]
             writer.write_table(TableSpec(name or "submissions", ["id", *headings], rows, kinds))
+    return str(address)
+
+
+def commcare(job: Job, address: Any) -> Tables:
+    import sqlalchemy
+    from commcare_export.env import selected
+
+    multiples = {path for path, kind in job["types"].items() if kind == "select_multiple"}
     found: Tables = {}
     engine = sqlalchemy.create_engine(address)
     with engine.connect() as connection:
@@ -302,23 +326,36 @@ def _all_pages(job: Job) -> list[dict[str, Any]]:
 
 
 READERS = {
-    "koboextractor": (koboextractor, "koboextractor"),
-    "pykobo": (pykobo, "pykobo"),
-    "kobo2pandas": (kobo2pandas, "kobo2pandas"),
-    "dlt, replace": (dlt_replace, "dlt"),
-    "dlt, merge": (dlt_merge, "dlt"),
-    "commcare-export, typed": (commcare_typed, "commcare-export"),
-    "commcare-export, text": (commcare_text, "commcare-export"),
+    "koboextractor": ("koboextractor", koboextractor_read, koboextractor),
+    "pykobo": ("pykobo", pykobo_read, pykobo),
+    "kobo2pandas": ("kobo2pandas", kobo2pandas_read, kobo2pandas),
+    "dlt, replace": ("dlt", dlt_replace_read, dlt),
+    "dlt, merge": ("dlt", dlt_merge_read, dlt),
+    "commcare-export, typed": ("commcare-export", commcare_typed_read, commcare),
+    "commcare-export, text": ("commcare-export", commcare_text_read, commcare),
 }
 
 
+def timed(read: Any, job: Job) -> tuple[Any, dict[str, float]]:
+    """Let a peer do its part; importing is not counted. Memory is this process's own peak, in MB."""
+    began, busy = time.perf_counter(), time.process_time()
+    given = read(job)
+    cost = {"cpu": time.process_time() - busy, "seconds": time.perf_counter() - began}
+    # Not ru_maxrss, which begins with what the starting process had.
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
+    return given, {**cost, "peak": int(peak[1]) // 1024 if peak else 0}
+
+
 def main() -> None:
-    """Read once and print the tables."""
-    reader, package = READERS[sys.argv[1]]
+    """Read once and write what was read."""
+    package, read, shape = READERS[sys.argv[1]]
     job = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
-    said = {"version": metadata.version(package), "tables": {}, "error": ""}
+    said = {"version": metadata.version(package), "tables": {}, "error": "", "cost": {}}
+    os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
     try:
-        said["tables"] = reader(job)
+        importlib.import_module(package.replace("-", "_"))
+        given, said["cost"] = timed(read, job)
+        said["tables"] = shape(job, given)
     except Exception as error:  # noqa: BLE001 - a peer's failure is its result
         said["error"] = (
             f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"

@@ -133,7 +133,7 @@ class Bench:
         (folder / "job.json").write_text(json.dumps({**job, "folder": str(folder)}), encoding="utf-8")
         command = [str(python), str(HERE / "peer_readers.py"), peer, "job.json", "said.json"]
         (folder / "said.json").unlink(missing_ok=True)
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=1800)
         if not (folder / "said.json").exists():
             return {"tables": {}, "error": (done.stderr.strip().splitlines() or ["ended without a word"])[-1]}
         said: dict[str, Any] = json.loads((folder / "said.json").read_text(encoding="utf-8"))
@@ -153,14 +153,18 @@ class Bench:
 
 def job_of(served: Served, database: str) -> dict[str, Any]:
     """Say what a reader may know: the server, and of the form what an analyst reads in its XLSForm."""
-    newest = served.schema.newest
+    return {**job_for(served.server, served.form, served.schema), "database": database}
+
+
+def job_for(server: FakeKobo, asset: str, schema: Schema) -> dict[str, Any]:
+    """Say of a form on a server what a reader may know."""
+    newest = schema.newest
     return {
-        "url": served.server.url,
-        "token": served.server.token,
-        "form": served.form,
-        "database": database,
+        "url": server.url,
+        "token": server.token,
+        "form": asset,
         "repeats": ["/".join(path) for path in newest.repeats],
-        "types": {"/".join(q.path): q.kind for form in served.schema.forms for q in form.questions},
+        "types": {"/".join(q.path): q.kind for form in schema.forms for q in form.questions},
         "choices": [choice.value for one in newest.lists.values() for choice in one.choices],
     }
 
@@ -407,7 +411,7 @@ def main() -> None:
     parser.add_argument("--environments", type=Path, default=kept, help="where the peers are installed")
     parser.add_argument("--only", default="", help="only peers whose name has this word")
     asked = parser.parse_args()
-    with _postgresql() as fresh_database:
+    with postgresql() as fresh_database:
         bench = Bench(asked.environments.resolve(), fresh_database)
         peers = _installable(bench, [peer for peer in PEERS if asked.only in peer])
         verdicts = {case.folder.name: score_case(case, bench, peers) for case in cases()}
@@ -415,7 +419,7 @@ def main() -> None:
     _print(verdicts, counted, [OURS, *peers], bench.versions)
 
 
-def _postgresql() -> Any:
+def postgresql() -> Any:
     """Start a PostgreSQL for the writer that needs one."""
     import postgres
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from worlds import World
 
-HISTORIES = int(os.environ.get("TRACER_HISTORIES", "80"))
+HISTORIES = int(os.environ.get("TRACER_HISTORIES", "50"))
 """Of each server. Before a release `TRACER_HISTORIES=230`: with Hypothesis's own more than 500, 4 minutes a server."""
 
 FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - the landing syncs every file to disk
