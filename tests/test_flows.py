@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from dask_cluster import Killer, workers
 from tiny import receive, submission, tiny_study, whole_study
 from tracer_etl import partitions, pipeline
 from tracer_etl.errors import Refused, StudyError, TracerError, Unavailable
+from tracer_etl.starting import start_study
 from tracer_etl.warehouse import DATABASE
 
 if TYPE_CHECKING:
@@ -31,9 +33,9 @@ if TYPE_CHECKING:
 FLOWS = Path(__file__).parents[1] / "flows"
 
 
-def flow_module(name: str) -> ModuleType:
+def flow_module(name: str, folder: Path = FLOWS) -> ModuleType:
     """Load a flow from its file, as a Prefect worker does."""
-    spec = importlib.util.spec_from_file_location(f"flows_{name}", FLOWS / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"flows_{name}", folder / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -156,6 +158,16 @@ def test_the_flow_under_a_server(refresh, prefect_server, tmp_path):
     rows = {row["form_id"]: row for row in json.loads(str(table.data))}
     assert len(rows) == 6
     assert all(row["landed"] == row["good"] + row["set_aside"] > 0 for row in rows.values())
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_the_flow_of_a_new_study_under_a_server(prefect_server, tmp_path):
+    start_study(tmp_path / "demo", date(2026, 11, 24))
+    flow_module("refresh", tmp_path / "demo/flows").refresh()
+    assert (tmp_path / "demo/var/report/codebook/household.html").exists()
+    with duckdb.connect(str(tmp_path / "demo/var/demo.duckdb"), read_only=True) as con:
+        assert con.sql("SELECT count(*) FROM clean.household").fetchall() == [(5,)]
 
 
 @pytest.mark.slow
