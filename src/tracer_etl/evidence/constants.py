@@ -8,6 +8,32 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+DISTRICTS = {
+    "350501": "Wonodadi",
+    "350502": "Udanawu",
+    "350503": "Srengat",
+    "350504": "Kademangan",
+    "350505": "Bakung",
+    "350506": "Ponggok",
+    "350507": "Sanankulon",
+    "350508": "Wonotirto",
+    "350509": "Nglegok",
+    "350510": "Kanigoro",
+    "350511": "Garum",
+    "350512": "Sutojayan",
+    "350513": "Panggungrejo",
+    "350514": "Talun",
+    "350515": "Gandusari",
+    "350516": "Binangun",
+    "350517": "Wlingi",
+    "350518": "Doko",
+    "350519": "Kesamben",
+    "350520": "Wates",
+    "350521": "Selorejo",
+    "350522": "Selopuro",
+}
+"""Kecamatan of Kabupaten Blitar by Kemendagri code."""
+
 FAMILIES = {
     "barista": "beverage",
     "minuman": "beverage",

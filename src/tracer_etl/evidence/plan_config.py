@@ -5,11 +5,11 @@ Weights, gates, costs, budget and judgements stand in that one file; nothing of 
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tracer_etl.errors import StudyError
+from tracer_etl.evidence.office_file import read_office_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -124,22 +124,7 @@ def read_plan(path: Path) -> PlanConfig:
     Raises:
         StudyError: the file is missing, not TOML, or says something that cannot be: named, with the remedy.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise StudyError(
-            "there is no such file", where=path.name, remedy="write it, or name another"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise StudyError(f"not TOML ({error})", where=path.name, remedy="correct that line") from error
-    try:
-        config = _config(document)
-    except KeyError as error:
-        raise _wrong(path, f"key {error} is missing", "see docs/how-to/rank-programmes-2026.md") from error
-    except (TypeError, ValueError, AttributeError) as error:
-        raise _wrong(
-            path, f"wrong kind of value ({error})", "see docs/how-to/rank-programmes-2026.md"
-        ) from error
+    config = read_office_file(path, _config, "docs/how-to/rank-programmes-2026.md")
     _check(config, path)
     return config
 

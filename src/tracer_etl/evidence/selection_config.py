@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tracer_etl.errors import StudyError
+from tracer_etl.evidence.office_file import read_office_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,25 +49,7 @@ def read_selection(path: Path) -> SelectionConfig:
     Raises:
         StudyError: the file is missing, not TOML, or lacks something; the message says what.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-        config = _config(document)
-    except FileNotFoundError as error:
-        raise StudyError(
-            "there is no such file", where=path.name, remedy="write it, or name another"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise StudyError(f"not TOML ({error})", where=path.name, remedy="correct that line") from error
-    except KeyError as error:
-        raise StudyError(
-            f"key {error} is missing", where=path.name, remedy="see docs/how-to/select-participants.md"
-        ) from error
-    except (TypeError, ValueError, AttributeError) as error:
-        raise StudyError(
-            f"wrong kind of value ({error})",
-            where=path.name,
-            remedy="see docs/how-to/select-participants.md",
-        ) from error
+    config = read_office_file(path, _config, "docs/how-to/select-participants.md")
     if not config.public_seed.strip():
         raise StudyError("public_seed is empty", where=path.name, remedy="write the seed that was announced")
     return config

@@ -11,6 +11,7 @@ import zipfile
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from tracer_etl.evidence.constants import DISTRICTS
 from tracer_etl.evidence.rehearsal.classes import CLASSES, TrainingClass
 from tracer_etl.evidence.rehearsal.people import FEMALE
 from tracer_etl.shelf import as_csv
@@ -54,30 +55,6 @@ _PROOFS = {
 }
 _SEATS = {"open": "Terbuka", "APTI": "APTI", "musrenbang": "Musrenbang"}
 _RESULTS = {"1": "K", "2": "BK", "3": "Menunggu", "4": "Tidak ikut"}
-_DISTRICTS = {
-    "350501": "Wonodadi",
-    "350502": "Udanawu",
-    "350503": "Srengat",
-    "350504": "Kademangan",
-    "350505": "Bakung",
-    "350506": "Ponggok",
-    "350507": "Sanankulon",
-    "350508": "Wonotirto",
-    "350509": "Nglegok",
-    "350510": "Kanigoro",
-    "350511": "Garum",
-    "350512": "Sutojayan",
-    "350513": "Panggungrejo",
-    "350514": "Talun",
-    "350515": "Gandusari",
-    "350516": "Binangun",
-    "350517": "Wlingi",
-    "350518": "Doko",
-    "350519": "Kesamben",
-    "350520": "Wates",
-    "350521": "Selorejo",
-    "350522": "Selopuro",
-}
 _ROUNDED = 9
 """Every ninth NIK of 2024 was typed into a cell of numbers, so its last digits are lost; another list has it whole."""
 
@@ -162,7 +139,7 @@ def _village(one: Alumnus, number: int) -> str:
 
 
 def _district(one: Alumnus, number: int) -> str:
-    name = _DISTRICTS[one.person.village.kec]
+    name = DISTRICTS[one.person.village.kec]
     return (name, f"Kec. {name}", name.upper())[number % 3]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracer_etl.evidence.constants import DISTRICTS
 from tracer_etl.report.figures import find
 from tracer_etl.report.pages import groups
 from tracer_etl.report.site import Page
@@ -24,30 +25,11 @@ TILES = (
 )
 """The kecamatan of Kabupaten Blitar (Kemendagri codes) as they lie to one another, roughly."""
 
-NAMES = {
-    "350501": "Wonodadi",
-    "350502": "Udanawu",
-    "350503": "Srengat",
-    "350504": "Kade\u00admangan",
-    "350505": "Bakung",
-    "350506": "Ponggok",
-    "350507": "Sanan\u00adkulon",
-    "350508": "Wonotirto",
-    "350509": "Nglegok",
-    "350510": "Kanigoro",
-    "350511": "Garum",
-    "350512": "Suto\u00adjayan",
-    "350513": "Panggung\u00adrejo",
-    "350514": "Talun",
-    "350515": "Gandusari",
-    "350516": "Binangun",
-    "350517": "Wlingi",
-    "350518": "Doko",
-    "350519": "Kesamben",
-    "350520": "Wates",
-    "350521": "Selorejo",
-    "350522": "Selopuro",
+_BREAKS = {
+    name.replace("-", ""): name.replace("-", "\u00ad")
+    for name in ("Kade-mangan", "Sanan-kulon", "Suto-jayan", "Panggung-rejo")
 }
+NAMES = {code: _BREAKS.get(name, name) for code, name in DISTRICTS.items()}
 """With the place where a long name may be broken."""
 
 MEASURES = ("A1", "S1", "S2", "H1")
