@@ -269,8 +269,9 @@ def test_a_segment_that_is_gone(study: Study, kind: str) -> None:
     assert "torn or missing segments 00000001" in said(examine(study, ["landing"]))
 
 
-def test_a_segment_that_is_torn_and_a_manifest_that_is_not_one(study: Study) -> None:
-    segment = study.landing / "household" / "00000001.ndjson.zst"
+@pytest.mark.parametrize("kind", ["ndjson.zst", "raw.ndjson.zst", "keys.zst"])
+def test_a_segment_that_is_torn_and_a_manifest_that_is_not_one(study: Study, kind: str) -> None:
+    segment = study.landing / "household" / f"00000001.{kind}"
     segment.write_bytes(segment.read_bytes()[:-5])
     assert "torn or missing" in said(examine(study, ["landing"]))
     (study.landing / "household" / "manifest.json").write_text("{")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import zstandard
 
 from makers import xml
 from tracer_etl.errors import Changed, LandingError, Unavailable
@@ -14,8 +17,7 @@ from tracer_etl.records import Attachment, Deployed, Proof, Received, Tombstone
 from tracer_etl.servers.openrosa import received
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 
 @dataclass
@@ -145,3 +147,61 @@ def test_deployed_versions_are_kept_under_safe_names(tmp_path: Path) -> None:
     assert label == "1"
     assert file.parent == tmp_path / "visit" / "versions"
     assert file.read_bytes() == b"<h:html/>"
+
+
+def landed_twice(root: Path) -> tuple[Landing, dict[str, Any]]:
+    """Land two submissions, one each; give the landing, and what its manifest says of the first segment."""
+    for number in (1, 2):
+        pull = Scripted([one(n) for n in range(1, number + 1)], Proof(number, number, 1))
+        Landing(root, "visit").land(pull, f"t{number}")
+    landing = Landing(root, "visit")
+    return landing, landing.manifest["segments"][0]
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-4])
+
+
+def altered(path: Path) -> None:
+    """Say the same lines in another order of bytes: a reader finds nothing wrong."""
+    path.write_bytes(zstandard.compress(zstandard.ZstdDecompressor().stream_reader(path.read_bytes()).read()))
+
+
+@pytest.mark.parametrize("harm", [cut, altered, Path.unlink])
+def test_a_list_of_keys_that_is_not_what_was_landed_stops_the_pull(
+    tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    landing, _ = landed_twice(tmp_path)
+    before = landing.manifest
+    harm(landing.folder / "00000001.keys.zst")
+    with pytest.raises(LandingError) as told:
+        Landing(tmp_path, "visit").land(Scripted([one(3)], Proof(3, 3, 1)), "t3")
+    said = "visit: keys file of segment 00000001 is not what was landed; restore the landing from its backup"
+    assert str(told.value) == said
+    assert Landing(tmp_path, "visit").manifest == before
+
+
+@pytest.mark.parametrize("harm", [cut, altered, Path.unlink])
+def test_raw_bytes_that_are_not_what_was_received_are_not_written_anew(
+    tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    landing, _ = landed_twice(tmp_path)
+    harm(landing.folder / "00000001.raw.ndjson.zst")
+    with pytest.raises(LandingError, match="raw file of segment 00000001 is not what was landed"):
+        landing.erase({"uuid:00000001": "erased-1"}, {}, "t3")
+    assert landing.manifest == Landing(tmp_path, "visit").manifest
+
+
+def test_segments_of_releases_that_knew_one_digest_are_read(tmp_path: Path) -> None:
+    landing, first = landed_twice(tmp_path)
+    for name in ("raw_sha256", "keys_sha256", "longest"):
+        del first[name]
+    (landing.folder / "manifest.json").write_text(json.dumps(landing.manifest))
+    for kind in ("keys.zst", "raw.ndjson.zst"):
+        altered(landing.folder / f"00000001.{kind}")
+    again = Landing(tmp_path, "visit")
+    assert again.land(Scripted([one(1), one(2), one(3)], Proof(3, 3, 1)), "t3").new == 1
+    again.erase({"uuid:00000001": "erased-1"}, {}, "t4")
+    [rewritten, *_] = again.manifest["segments"]
+    assert rewritten["name"] == "00000001-1"
+    assert len({rewritten[name] for name in ("sha256", "raw_sha256", "keys_sha256")}) == 3

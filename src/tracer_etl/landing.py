@@ -20,7 +20,7 @@ from tracer_etl.envelope import Index, digest_of, identity_of, raw_line, stamp_o
 from tracer_etl.erased import read_erased, scrubbed
 from tracer_etl.errors import Changed, LandingError, ServerError
 from tracer_etl.records import Tombstone, silent
-from tracer_etl.segments import KINDS, Segments, lines_of, rewritten
+from tracer_etl.segments import DIGESTS, KINDS, Segments, lines_of, rewritten, verify
 from tracer_etl.shelf import Shelf, claimed, write_atomically
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class Segment:
     """One named segment; `paths` are the leaf paths that occur in it, `first` its first sequence number.
 
-    `longest` is its longest line in bytes; segments of earlier releases did not note it.
+    `longest` is its longest line in bytes; segments of earlier releases noted neither it nor `keys_sha256`.
     """
 
     name: str
@@ -44,6 +44,15 @@ class Segment:
     sha256: str
     paths: tuple[str, ...]
     longest: int = 64 * 1024 * 1024
+    keys_sha256: str = ""
+
+    def keys(self) -> Path:
+        """Give the file of identities, digests and stamps, held against its digest.
+
+        Raises:
+            LandingError: it is missing, or not what was landed.
+        """
+        return verify(self.file.with_name(f"{self.name}.{KINDS[2]}"), self.keys_sha256, self.file.parent.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +128,7 @@ class Landing:
                 entry["first"],
                 entry["sha256"],
                 tuple(entry["paths"]),
-                *((entry["longest"],) if "longest" in entry else ()),
+                **{name: entry[name] for name in ("longest", DIGESTS[2]) if name in entry},
             )
             for entry in self.manifest["segments"]
         )
@@ -146,7 +155,7 @@ class Landing:
         """Read what was landed of every submission last."""
         index = Index({}, {})
         for segment in self.segments():
-            for line in lines_of(self.folder / f"{segment.name}.keys.zst"):
+            for line in lines_of(segment.keys()):
                 index.note(*line)
         return index
 
@@ -330,7 +339,7 @@ class Landing:
     def envelopes(self) -> Iterator[dict[str, Any]]:
         """Read every record ever landed, in landing order."""
         for segment in self.segments():
-            yield from lines_of(segment.file)
+            yield from lines_of(verify(segment.file, segment.sha256, self.form_id))
 
     def _attached(self) -> set[str]:
         return {f["sha256"] for one in self.envelopes() for f in one.get("attachments", ()) if f["sha256"]}

@@ -162,11 +162,10 @@ class _Strays:
         connection.execute("CREATE TABLE record (key VARCHAR, number BIGINT, segment VARCHAR, place BIGINT)")
         for number, group in enumerate(groups):
             for segment in group:
-                file = segment.file.with_name(f"{segment.name}.keys.zst")
                 # A line is ["<key>#<revision>", digest, stamp].
                 connection.execute(
                     r"INSERT INTO record SELECT regexp_extract(json ->> '$[0]', '^(.*)#[^#]*$', 1), ?, ?, ? FROM "
-                    f"read_json_objects({literal(str(file))}, format='newline_delimited', compression='zstd')",
+                    f"read_json_objects({literal(str(segment.keys()))}, format='newline_delimited', compression='zstd')",
                     [number, batches.identity(segment), segment.first],
                 )
         connection.execute(

@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from tracer_etl.envelope import key_line, leaf_paths
+from tracer_etl.errors import LandingError
 from tracer_etl.shelf import sync_folder
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 KINDS = ("ndjson.zst", "raw.ndjson.zst", "keys.zst")
 """Envelope and projection; the bytes as received; what the index needs. Equally many lines each."""
+
+DIGESTS = ("sha256", "raw_sha256", "keys_sha256")
+"""What the manifest calls their digests; segments of earlier releases have the first only."""
 
 SEGMENT_RECORDS = 20_000
 """Records; large enough that DuckDB reads in bulk."""
@@ -46,7 +50,7 @@ class SegmentWriter:
             "name": self.name,
             "records": self.records,
             "first": self.first,
-            "sha256": digests[0],
+            **dict(zip(DIGESTS, digests, strict=True)),
             "paths": sorted(self._paths),
             "longest": self._files[0].longest,
         }
@@ -128,6 +132,36 @@ def lines_of(path: Path) -> Iterator[Any]:
             yield json.loads(line)
 
 
+def is_whole(path: Path, sha256: str) -> bool:
+    """Tell whether a file is there and has that digest; without a digest to hold it against, whether it is there."""
+    if not sha256 or not path.is_file():
+        return path.is_file()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+
+
+def verify(path: Path, sha256: str, form_id: str) -> Path:
+    """Give a file of a segment, once it is held against its digest: readers take a torn one for a whole one.
+
+    Raises:
+        LandingError: it is missing, or not what was landed.
+    """
+    if not is_whole(path, sha256):
+        name, _, kind = path.name.partition(".")
+        part = "" if kind == KINDS[0] else f"{kind.partition('.')[0]} file of "
+        what = f"{part}segment {name} is not what was landed"
+        raise LandingError(what, where=form_id, remedy="restore the landing from its backup")
+    return path
+
+
+def files_of(folder: Path, entry: Mapping[str, Any]) -> list[tuple[Path, str]]:
+    """List the files of a segment of the manifest with their digests, in the order of `KINDS`."""
+    return [
+        (folder / f"{entry['name']}.{kind}", str(entry.get(digest, "")))
+        for kind, digest in zip(KINDS, DIGESTS, strict=True)
+    ]
+
+
 def rewritten(
     folder: Path, entry: Mapping[str, Any], names: Mapping[str, str], when: str
 ) -> dict[str, Any] | None:
@@ -135,8 +169,11 @@ def rewritten(
 
     `names` maps their keys to the names of the tombstones. Sequence numbers stay, so nothing else changes. Gives
     the manifest's entry, or None where the segment has no such record and was left alone.
+
+    Raises:
+        LandingError: the segment is not what was landed.
     """
-    files = [folder / f"{entry['name']}.{kind}" for kind in KINDS[:2]]
+    files = [verify(path, sha256, folder.name) for path, sha256 in files_of(folder, entry)[:2]]
     if not any(envelope["key"] in names for envelope in lines_of(files[0])):
         return None
     base, _, times = str(entry["name"]).partition("-")

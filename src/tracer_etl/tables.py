@@ -7,7 +7,6 @@ value that does not fit its type becomes a problem, never a silent NULL.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import file_digest
 from typing import TYPE_CHECKING
 
 from tracer_etl.bridge import all_token_rows
@@ -17,6 +16,7 @@ from tracer_etl.names import literal, quote
 from tracer_etl.projection import BLANK, Projection, pointer, trimmed
 from tracer_etl.schema import BRIDGE_COLUMNS, GEOPOINT_PARTS, TOKENS
 from tracer_etl.scratch import room, scratch
+from tracer_etl.segments import verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,7 +52,8 @@ def build(
     """
     import duckdb
 
-    _verify(segments, schema.form_id)
+    for segment in segments:
+        verify(segment.file, segment.sha256, schema.form_id)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with scratch(folder, timezone) as connection:
@@ -62,19 +63,6 @@ def build(
         raise LandingError(
             what, where=schema.form_id, remedy="restore the landing from its backup"
         ) from error
-
-
-def _verify(segments: Sequence[Segment], form_id: str) -> None:
-    """Compare each segment with its digest: DuckDB reads a torn one to where it is torn, without a word."""
-    for segment in segments:
-        try:
-            with segment.file.open("rb") as stream:
-                whole = not segment.sha256 or file_digest(stream, "sha256").hexdigest() == segment.sha256
-        except OSError:
-            whole = False
-        if not whole:
-            what = f"segment {segment.name} is not what was landed"
-            raise LandingError(what, where=form_id, remedy="restore the landing from its backup")
 
 
 class _Builder:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from typing import TYPE_CHECKING, Any
 
 from tracer_etl.doctor.finding import error, of_error, warning, well
 from tracer_etl.errors import TracerError, WarehouseError
-from tracer_etl.segments import KINDS
+from tracer_etl.segments import KINDS, files_of, is_whole
 from tracer_etl.shelf import claimed
 from tracer_etl.warehouse import DATABASE, has_warehouse
 from tracer_etl.warehouse.meta import LAYOUT, layout, zone
@@ -56,7 +55,7 @@ def _landed(folder: Path) -> Iterator[Finding]:
         yield error("landing", f"{folder.name}: manifest.json is missing or damaged", RESTORE)
         return
     entries, form = manifest["segments"], folder.name
-    torn = [entry["name"] for entry in entries if not _whole(folder, entry)]
+    torn = [e["name"] for e in entries if not all(is_whole(*file) for file in files_of(folder, e))]
     if torn:
         yield error("landing", f"{form}: torn or missing segments {', '.join(torn)}", RESTORE)
     if any(entry["first"] != before + 1 for entry, before in zip(entries, _ends(entries), strict=True)):
@@ -86,14 +85,6 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
 def _ends(entries: list[Mapping[str, Any]]) -> list[int]:
     """Give, for every segment, the sequence number of the last record before it."""
     return [0, *(entry["first"] + entry["records"] - 1 for entry in entries)][: len(entries)]
-
-
-def _whole(folder: Path, entry: Mapping[str, Any]) -> bool:
-    paths = [folder / f"{entry['name']}.{kind}" for kind in KINDS]
-    if not all(path.is_file() for path in paths):
-        return False
-    with paths[0].open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() == str(entry["sha256"])
 
 
 def _last_pull(form: str, manifest: Mapping[str, Any]) -> Iterator[Finding]:
