@@ -434,7 +434,14 @@ def estimates():
         assert len(table) == rows
         others = {
             name: connection.execute(f"select * from marts.{name}").df()
-            for name in ("indicator", "weight", "weight_margin", "weight_diagnostic", "time_to_job")
+            for name in (
+                "indicator",
+                "weight",
+                "weight_margin",
+                "registry_margin",
+                "weight_diagnostic",
+                "time_to_job",
+            )
         }
         assert estimate_all(connection, CONSTANTS) == rows
         again = connection.execute("select * from marts.estimate").df()
@@ -529,10 +536,30 @@ def test_the_raked_margins_are_stored_as_the_weights_reach_them(estimates):
     assert (margins["reached"] / margins["target"]).to_numpy() == pytest.approx(1, abs=1e-6)
 
 
+def test_the_table_of_margins_leads_from_the_registry_to_what_is_raked(estimates):
+    _, others = estimates
+    cells = others["registry_margin"]
+    steps = cells[cells["margin"] == "all"].set_index("cell")["persons"]
+    # 240 persons, and one who turned out to be no trainee.
+    assert steps.to_dict() == {"registry": 241, "not eligible (AAPOR 410)": 1, "frame": 240}
+    parts = cells[cells["margin"] != "all"]
+    assert parts.groupby("margin")["persons"].sum().to_numpy() == pytest.approx(240)
+    classes = parts[parts["margin"] == "programme x year"].set_index("cell")
+    # One of the 60 of barista 2024 took mua 2025 as well, which is the latest class.
+    persons = {"barista 2024": 59, "barista 2025": 60, "mua 2024": 60, "mua 2025": 1, "ac 2025": 60}
+    assert classes["persons"].to_dict() == persons
+    assert classes.loc["ac 2025", "respondents"] == SMALL
+    assert classes.loc["ac 2025", "raked_as"] == "ac 2025 & barista 2024"
+    raked = parts.groupby(["margin", "raked_as"])["persons"].sum()
+    targets = others["weight_margin"].set_index(["margin", "cell"])["target"]
+    assert raked.to_dict() == pytest.approx(targets.to_dict())
+
+
 def test_merged_cells_and_figures_stand_in_the_diagnostics(estimates):
     _, others = estimates
     figures = others["weight_diagnostic"].set_index("name")
     assert figures.loc["rake_converged", "value"] == 1
+    assert figures.loc["widening_persons", "value"] > figures.loc["widening_enrolments", "value"] > 1
     assert figures.loc["deff", "value"] >= 1
     remarks = " ".join(figures.loc[["remark"], "remark"])
     assert re.search(r"merged ac 2025 \(n=9\) with ", remarks)

@@ -34,7 +34,15 @@ def copy(source: duckdb.DuckDBPyConnection, target: psycopg.Connection) -> None:
             cursor.executemany(f"insert into {name} values ({marks})", source.table(name).fetchall())
 
 
-TABLES = ("estimate", "indicator", "weight", "weight_margin", "weight_diagnostic", "time_to_job")
+TABLES = (
+    "estimate",
+    "indicator",
+    "weight",
+    "weight_margin",
+    "registry_margin",
+    "weight_diagnostic",
+    "time_to_job",
+)
 
 
 def test_both_databases_give_the_same_estimates():

@@ -482,6 +482,13 @@ def world():
     columns = ["indicator", "group_by", "level", "estimate", "se", "n_eff", "suppressed"]
     table = pd.DataFrame(rows, columns=columns).reindex(columns=list(storing.ESTIMATE))
     storing.write(made.connection, "marts.estimate", storing.ESTIMATE, table)
+    widened = pd.DataFrame([("widening_enrolments", 1.5, ""), ("widening_persons", 9.0, "")])
+    storing.write(
+        made.connection,
+        "marts.weight_diagnostic",
+        storing.DIAGNOSTIC,
+        widened.set_axis(list(storing.DIAGNOSTIC), axis=1),
+    )
     return made.connection
 
 
@@ -493,7 +500,7 @@ def test_evidence_is_read_from_estimates_and_marts(config):
         0.75,
         11,
         0.3,
-        0.05,
+        pytest.approx(0.05 * 1.5),
     )
     assert (barista.skill_gain, barista.certified, barista.unmet_need) == (1.2, 0.95, 0.6)
     assert (barista.vacancies, barista.committed, barista.ideas) == (6, 2, 0.5)

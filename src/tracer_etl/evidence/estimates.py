@@ -46,9 +46,10 @@ def estimate_all(connection: Connection, constants: Constants) -> int:
     """Estimate every indicator and write `marts.estimate`; gives its number of rows.
 
     One row per indicator, group_by and level. Also writes `marts.indicator` (definitions), `marts.weight` (one row per
-    respondent), `marts.weight_margin` (one row per raked margin and cell), `marts.weight_diagnostic` (one row per
-    figure or remark), `marts.time_to_job` (one row per group and time) and the tables of `contrasts`. Reads marts and
-    clean tables; the same data and constants give the same table to the last digit.
+    respondent), `marts.weight_margin` (one row per raked margin and cell), `marts.registry_margin` (one row per margin
+    and finest cell), `marts.weight_diagnostic` (one row per figure or remark), `marts.time_to_job` (one row per group
+    and time) and the tables of `contrasts`. Reads marts and clean tables; the same data and constants give the same
+    table to the last digit.
 
     Raises:
         StudyError: nobody has answered yet, or a table or question the estimates need is missing.
@@ -67,11 +68,23 @@ def estimate_all(connection: Connection, constants: Constants) -> int:
         connection,
         "marts.weight_diagnostic",
         storing.DIAGNOSTIC,
-        storing.diagnostic_rows(study.weighted, recall_remarks(study)),
+        storing.diagnostic_rows(study.weighted, [*_widenings(study), *recall_remarks(study)]),
+    )
+    storing.write(
+        connection,
+        "marts.registry_margin",
+        storing.REGISTRY_MARGIN,
+        storing.registry_margin_rows(study.person, study.frame, constants),
     )
     storing.write(connection, "marts.time_to_job", storing.TIME_TO_JOB, time_to_job(study, table, constants))
     store_contrasts(connection, study, table, constants)
     return len(table)
+
+
+def _widenings(study: Study) -> list[tuple[str, float, str]]:
+    """Give what bootstrap intervals are widened by: of persons, and of enrolments (all numbers about classes)."""
+    samples = {"widening_persons": study.persons, "widening_enrolments": study.classes}
+    return [(name, sample.calibration.widening, "") for name, sample in samples.items()]
 
 
 def read_study(connection: Connection, constants: Constants) -> Study:

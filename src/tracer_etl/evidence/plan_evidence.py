@@ -20,12 +20,13 @@ NAN = math.nan
 LEAST_APPLICANTS = 10
 """Applications from which the reach of a programme without alumni is told."""
 
-_NEEDS = ("estimate", "plan_reach", "idea_demand", "employer_demand")
+_NEEDS = ("estimate", "weight_diagnostic", "plan_reach", "idea_demand", "employer_demand")
 _MEASURES = {"S1": "in_field", "E5": "earnings", "K1_d": "skill_gain", "C2": "certified"}
 _ESTIMATE = """
 select indicator, level, estimate, se, n_eff from marts.estimate
 where indicator in ('S1', 'E5', 'K1_d', 'C2') and group_by = 'programme' and estimate is not null and not suppressed
 """
+_WIDENING = "select value from marts.weight_diagnostic where name = 'widening_enrolments'"
 _NEED = "select level, estimate from marts.estimate where indicator = 'N1_demand' and group_by = 'wanted_programme'"
 _REACH = "select source, programme, people, women, target, spread from marts.plan_reach"
 _EMPLOYER = "select programme, vacancies, committed from marts.employer_demand"
@@ -35,7 +36,8 @@ _EMPLOYER = "select programme, vacancies, committed from marts.employer_demand"
 class Evidence:
     """One programme; NaN = not known. Shares are 0..1.
 
-    in_field S1 of in_field_n effective respondents; earnings E5 in UMK with its standard error; skill_gain K1 d;
+    in_field S1 of in_field_n effective respondents; earnings E5 in UMK with its standard error, widened
+    as its interval is; skill_gain K1 d;
     certified C2; applications N2; unmet_need N1, the share of demand; vacancies and committed placements N3;
     ideas N4; women, target_group (t1 + t2) and spread (1 - HHI over kecamatan) of the people in `reach`.
     """
@@ -68,13 +70,15 @@ def read_evidence(connection: Connection, codes: Sequence[str]) -> dict[str, Evi
     """
     _require(connection)
     found: dict[str, dict[str, Any]] = {code: {} for code in codes}
+    widening = max((float(value) for [value] in connection.execute(_WIDENING).fetchall()), default=1.0)
     for indicator, code, estimate, se, n_eff in connection.execute(_ESTIMATE).fetchall():
         row = found.get(code, {})
         row[_MEASURES[indicator]] = estimate
         if indicator == "S1":
             row["in_field_n"] = n_eff
         if indicator == "E5":
-            row["earnings_se"] = se
+            # Widened as its interval is, or the plan would be surer than the table.
+            row["earnings_se"] = NAN if se is None else se * widening
     for code, share in _unmet_needs(connection.execute(_NEED).fetchall()).items():
         found.get(code, {})["unmet_need"] = share
     for code, vacancies, committed in connection.execute(_EMPLOYER).fetchall():

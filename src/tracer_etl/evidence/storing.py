@@ -10,10 +10,12 @@ import pandas as pd
 from tracer_etl.errors import StudyError
 from tracer_etl.evidence import registry_rates
 from tracer_etl.evidence.indicators import all_indicators
+from tracer_etl.evidence.weights import registry_cells
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from tracer_etl.evidence.constants import Constants
     from tracer_etl.evidence.marts import Connection
     from tracer_etl.evidence.weights import Weighted
 
@@ -45,6 +47,7 @@ INDICATOR = dict.fromkeys(
 WEIGHT = {"alumni_id": TEXT, "propensity": REAL, "class": WHOLE, "adjusted": REAL, "weight": REAL}
 DIAGNOSTIC = {"name": TEXT, "value": REAL, "remark": TEXT}
 WEIGHT_MARGIN = {"margin": TEXT, "cell": TEXT, "target": REAL, "reached": REAL}
+REGISTRY_MARGIN = {"margin": TEXT, "cell": TEXT, "persons": REAL, "respondents": WHOLE, "raked_as": TEXT}
 TIME_TO_JOB = {
     "group_by": TEXT,
     "level": TEXT,
@@ -157,14 +160,14 @@ def weight_rows(frame: pd.DataFrame, weighted: Weighted) -> pd.DataFrame:
     )
 
 
-def diagnostic_rows(weighted: Weighted, recalled: Sequence[tuple[str, float, str]]) -> pd.DataFrame:
+def diagnostic_rows(weighted: Weighted, others: Sequence[tuple[str, float, str]]) -> pd.DataFrame:
     """Give one row per figure about the weights, and one per remark (merged cells, failure to converge, alarm).
 
-    `recalled` are rows about heaping.
+    `others` are rows about what intervals are widened by, and about heaping.
     """
     figures = [(name, value, "") for name, value in weighted.diagnostics.items()]
     remarks = [("remark", math.nan, note) for note in weighted.notes]
-    return pd.DataFrame([*figures, *recalled, *remarks], columns=list(DIAGNOSTIC))
+    return pd.DataFrame([*figures, *others, *remarks], columns=list(DIAGNOSTIC))
 
 
 def margin_rows(weighted: Weighted) -> pd.DataFrame:
@@ -175,6 +178,19 @@ def margin_rows(weighted: Weighted) -> pd.DataFrame:
         for code, (cell, target) in enumerate(zip(margin.cells, margin.targets, strict=True))
     ]
     return pd.DataFrame(rows, columns=list(WEIGHT_MARGIN))
+
+
+def registry_margin_rows(registry: pd.DataFrame, frame: pd.DataFrame, constants: Constants) -> pd.DataFrame:
+    """Give the table of margins: from the registry's persons to the frame, then the frame by each margin's finest cells.
+
+    What the weights are raked to is the sum over the cells with the same `raked_as`: `target` in `marts.weight_margin`.
+    """
+    answered = registry["alumni_id"].isin(frame.loc[frame["responded"], "alumni_id"]).to_numpy(dtype=bool)
+    inside = registry["alumni_id"].isin(frame["alumni_id"]).to_numpy(dtype=bool)
+    steps = {"registry": inside | True, "not eligible (AAPOR 410)": ~inside, "frame": inside}
+    top = [("all", name, float(who.sum()), int((answered & who).sum()), "") for name, who in steps.items()]
+    cells = registry_cells(frame, constants)[list(REGISTRY_MARGIN)]
+    return pd.concat([pd.DataFrame(top, columns=list(REGISTRY_MARGIN)), cells], ignore_index=True)
 
 
 def write(connection: Connection, name: str, columns: Mapping[str, str], table: pd.DataFrame) -> None:

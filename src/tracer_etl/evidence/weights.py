@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from tracer_etl.evidence.raking import Margin, Raked, make_margin, rake
+from tracer_etl.evidence.raking import Margin, Raked, make_margin, merge_cells, rake
 from tracer_etl.evidence.regression import chances, logistic
 from tracer_etl.evidence.variance import design_effect, effective_size
 
@@ -119,6 +119,29 @@ def with_cells(frame: pd.DataFrame, families: Mapping[str, str]) -> pd.DataFrame
 def _joined(*columns: Iterable[object]) -> list[str]:
     rows = zip(*columns, strict=True)
     return [UNKNOWN if any(pd.isna(part) for part in row) else " ".join(map(str, row)) for row in rows]
+
+
+def registry_cells(frame: pd.DataFrame, constants: Constants) -> pd.DataFrame:
+    """Count the frame by the finest cells of each margin, one row each, and say in which cell it was raked.
+
+    Columns: margin, cell, persons (who has no known age is shared out, so not always whole), respondents, raked_as.
+    """
+    cells = with_cells(spread_unknown_age(frame), constants.families)
+    found = []
+    for name, columns in MARGINS.items():
+        labels = cells[list(columns)].fillna(UNKNOWN)
+        raked_as, _ = merge_cells(labels, cells["responded"].tolist(), constants.margin_minimum)
+        table = pd.DataFrame(
+            {
+                "margin": name,
+                "cell": labels.iloc[:, 0],
+                "persons": cells["share"] if name == "sex x age" else 1.0,
+                "respondents": cells["responded"].astype(int),
+                "raked_as": raked_as,
+            }
+        )
+        found.append(table.groupby(["margin", "cell", "raked_as"], as_index=False).sum())
+    return pd.concat(found, ignore_index=True)
 
 
 def spread_unknown_age(frame: pd.DataFrame) -> pd.DataFrame:

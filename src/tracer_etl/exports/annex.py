@@ -21,6 +21,7 @@ _ESTIMATE = (
 _TABLES = {
     "definisi_definitions": ("indicator", ""),
     "waktu_tunggu_waiting": ("time_to_job", "order by group_by, level, months"),
+    "kerangka_margins": ("weight_margin", "order by margin, cell"),
     "pembanding_contrasts": ("contrast", "order by design, outcome"),
 }
 """Sheet -> mart and its order; definitions stand as in the specification."""
