@@ -6,6 +6,8 @@ import csv
 import json
 import math
 import re
+import shutil
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -18,11 +20,17 @@ from tracer_etl import pipeline
 from tracer_etl.cli import cli
 from tracer_etl.errors import StudyError
 from tracer_etl.evidence import storing
+from tracer_etl.evidence.constants import Constants
+from tracer_etl.evidence.estimates import read_study as read_answers
+from tracer_etl.evidence.marts import make_marts
 from tracer_etl.evidence.outcome import records, store
+from tracer_etl.evidence.registry.importing import Office, import_registry
+from tracer_etl.evidence.registry.vocabulary import read_vocabulary
 from tracer_etl.evidence.rehearsal.people import REHEARSAL_KEY
 from tracer_etl.study import read_study
 
 ROOT = Path(__file__).parents[1]
+LISTS, REGISTRY = ROOT / "forms/rehearsal/office_lists", ROOT / "forms/rehearsal/registry"
 
 
 def study_in(folder: Path) -> Path:
@@ -87,6 +95,68 @@ def test_the_published_numbers_of_the_rehearsal_are_those_of_r(rehearsed):
     for cause, name in enumerate(("wage", "self"), 1):
         shares = [found[f"T3_{name}_{months}"][0] for months in (3, 6, 12)]
         assert shares == pytest.approx(golden(f"rehearsal_incidence_{cause}").tolist(), abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def imported(rehearsed, tmp_path_factory):
+    """The rehearsal's warehouse with the registry imported anew: other ids, by which the interviews go, too."""
+    out = tmp_path_factory.mktemp("registry")
+    desk = (REHEARSAL_KEY.decode(), date(2026, 3, 2), "Asia/Jakarta", lambda _key: False)
+    import_registry([LISTS], out, Office(read_vocabulary(), ROOT / "forms/media/desa.csv", *desk))
+    warehouse = shutil.copy(rehearsed.parent / "var/warehouse.duckdb", out)
+    person, enrolment = (
+        f"read_csv('{out / name}', all_varchar = true)" for name in ("person.csv", "enrolment.csv")
+    )
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(
+            f"create table ids as select s.alumni_id as was, p.alumni_id as now from {person} p "
+            f"join read_csv('{REGISTRY / 'person.csv'}', all_varchar = true) s using (nik_hmac)"
+        )
+        for table in ("clean.alumni_tracer", "clean.backcheck"):
+            key = "bc_alumni" if table.endswith("backcheck") else "alumni_id"
+            connection.execute(f"update {table} set {key} = ids.now from ids where {key} = ids.was")
+        stays = f"from {{}} where alumni_id in (select alumni_id from {person} where opt_out_at is null)"
+        for table, file in (("person", person), ("enrolment", enrolment)):
+            columns = connection.execute(f"describe clean.registry_{table}").fetchall()
+            kept = ", ".join(column[0] for column in columns)
+            connection.execute(
+                f"create or replace table clean.registry_{table} as select {kept} {stays.format(file)}"
+            )
+        make_marts(connection)
+        yield connection
+
+
+@pytest.mark.slow
+def test_the_office_s_lists_imported_give_the_frame_and_the_weights_of_the_registry(rehearsed, imported):
+    few = Constants(replicates=2)
+    with duckdb.connect(str(rehearsed.parent / "var/warehouse.duckdb"), read_only=True) as connection:
+        shipped = read_answers(connection, few)
+        published = connection.execute("select * from marts.registry_margin").df()
+    fresh, ids = read_answers(imported, few), dict(imported.execute("select was, now from ids").fetchall())
+    assert len(ids) == 350
+    assert all(now != was for was, now in ids.items())
+    for one, other in ((shipped.frame, fresh.frame), (shipped.persons.table, fresh.persons.table)):
+        assert sorted(one["alumni_id"].map(ids)) == sorted(other["alumni_id"])
+    was = pd.Series(shipped.weighted.weights, index=shipped.persons.table["alumni_id"].map(ids))
+    now = pd.Series(fresh.weighted.weights, index=fresh.persons.table["alumni_id"])
+    assert now.to_dict() == pytest.approx(was.to_dict())
+    again = storing.registry_margin_rows(fresh.person, fresh.frame, few)
+    pd.testing.assert_frame_equal(again, published, check_dtype=False)
+
+
+@pytest.mark.slow
+def test_the_comparison_with_applicants_finds_what_was_planted(rehearsed):
+    planted = json.loads((ROOT / "forms/rehearsal/truth.json").read_text(encoding="utf-8"))
+    planted = planted["effect_on_accepted_of_2025"]
+    with duckdb.connect(str(rehearsed.parent / "var/warehouse.duckdb"), read_only=True) as connection:
+        rows = connection.execute("select * from marts.contrast where design = 'applicants'").df()
+        balance = connection.execute("select before, after from marts.contrast_balance").df()
+    found = rows.set_index("outcome")
+    assert found["verdict"].to_dict() == {"A1": "null", "S1": "higher", "E2b_mean": "null"}
+    for outcome, effect in planted.items():
+        assert found.loc[outcome, "low"] <= effect <= found.loc[outcome, "high"]
+    assert found.loc["A1", "detectable"] == pytest.approx(2.8 * found.loc["A1", "se"], rel=0.01)
+    assert balance["before"].abs().max() > 0.1 > balance["after"].abs().max()
 
 
 @pytest.mark.slow

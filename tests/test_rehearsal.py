@@ -32,7 +32,7 @@ from tracer_etl.evidence.rehearsal.studio import Studio
 SEED = 2026
 ROOT = Path(__file__).parents[1] / "forms"
 REHEARSAL, MEDIA = ROOT / "rehearsal", ROOT / "media"
-LIMIT = 3 * 1024 * 1024
+LIMIT = 3_250_000
 SIXTEEN_DIGITS = re.compile(rb"(?<![0-9a-f])\d{16}(?![0-9a-f])")
 UNREADABLE = "xml"
 

@@ -14,10 +14,12 @@ import pytest
 from frame import SECRET, frame
 from report_site import TITLE, execute, public_pages, said, tracer_copy, tree
 from tracer_etl.errors import StudyError, WarehouseError
+from tracer_etl.evidence.constants import FAMILIES
 from tracer_etl.evidence.marts import make_marts
 from tracer_etl.evidence.storing import definitions
 from tracer_etl.exports.annex import write_annex
 from tracer_etl.report import report
+from tracer_etl.report.pages.contrasts import _word
 from tracer_etl.report.words import LANGUAGES, catalogue
 
 if TYPE_CHECKING:
@@ -254,6 +256,23 @@ def test_an_effect_is_said_only_against_applicants_and_with_its_assumption(index
     english = said(index.parent / "outcomes.html", "en")
     assert re.search(r"\+\d\d points \(\+\d\d to \+\d\d\); n = 1\d\d and \d\d\d", english)
     assert "Education: Vocational upper secondary" in english
+    assert "Rumpun pelatihan: minuman" in said(index.parent / "outcomes.html", "id")
+    assert {f"contrasts.family_{family}" for family in FAMILIES.values()} <= set(catalogue())
+
+
+@pytest.mark.parametrize(("low", "added"), [(-5.0, False), (5.0, True)])
+def test_an_effect_that_only_its_own_range_shows_is_none_of_three(low, added):
+    row = {
+        "verdict": "null",
+        "design": "applicants",
+        "unit": "share",
+        "detectable": 0.1,
+        "low": low,
+        "high": 9.0,
+    }
+    said_of_it = _word(row)["en"]
+    assert said_of_it.startswith("No effect is shown")
+    assert ("of three looks one may do so by chance" in said_of_it) is added
 
 
 def test_the_plan_says_its_doubt_and_what_is_a_pilot(index):
@@ -284,12 +303,15 @@ def test_the_annex_holds_every_number_and_what_bps_asks_for(index, tmp_path):
     assert {
         "angka_numbers",
         "definisi_definitions",
+        "kerangka_margins",
         "pembanding_contrasts",
         "rencana_plan",
         "MS-Keg",
         "MS-Var",
         "MS-Ind",
     } <= set(book.sheetnames)
+    margins = list(book["kerangka_margins"].iter_rows(min_row=2, values_only=True))
+    assert sum(target for margin, _, target, _ in margins if margin == "zone") == 240
     numbers = list(book["angka_numbers"].iter_rows(values_only=True))
     hidden = [row for row in numbers[1:] if row[16]]
     assert hidden

@@ -17,6 +17,7 @@ from tracer_etl.evidence.rehearsal.agenda import TRACER, Agenda, Done
 from tracer_etl.evidence.rehearsal.careers import planted_rates
 from tracer_etl.evidence.rehearsal.chance import Chance
 from tracer_etl.evidence.rehearsal.classes import CLASSES
+from tracer_etl.evidence.rehearsal.earlier_applicants import earlier_applicants, planted_effect
 from tracer_etl.evidence.rehearsal.faults import plant
 from tracer_etl.evidence.rehearsal.fieldwork import COMPLETE, plan_cases
 from tracer_etl.evidence.rehearsal.interview import village_rows
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tracer_etl.evidence.rehearsal.fault import Fault
+    from tracer_etl.evidence.rehearsal.fieldwork import Case
     from tracer_etl.evidence.rehearsal.job import Job, Submission
     from tracer_etl.evidence.rehearsal.people import Village
 
@@ -121,6 +123,7 @@ class _Result:
     withdrawn: dict[str, str]
     villages: list[Village]
     staff: list[Staff]
+    earlier: list[dict[str, object]]
     applicants: list[pool.Applicant]
     application_ids: dict[str, str]
     lists: dict[str, list[dict[str, object]]]
@@ -149,7 +152,8 @@ class _Stage:
         withdrawn = _withdrawn(self.chance.of("withdrawn"), alumni)
         lists = {"alumni": case_rows(alumni)}
         self._list("alumni", lists["alumni"])
-        done, rates = self._field_season(alumni, withdrawn)
+        cases, done, rates = self._field_season(alumni, withdrawn)
+        earlier = earlier_applicants(self.chance.of("applicants of 2025"), cases, self.villages)
         applicants = pool.make_applicants(self.chance.of("pool"), self.villages)
         lists["applicants"] = pool.applicant_cases(pool.assessed(applicants))
         self._list("applicants", lists["applicants"])
@@ -166,11 +170,13 @@ class _Stage:
         self.tell(f"planted {len(faults)} faults and {len(oddities)} oddities")
         ids = {one.about: one.instance_id for one in applications}
         truth = truth_of(self.seed, done, rates, withdrawn, faults, oddities)
+        truth["effect_on_accepted_of_2025"] = planted_effect(cases, earlier)
         return _Result(
             alumni,
             withdrawn,
             self.villages,
             self.staff,
+            earlier,
             applicants,
             ids,
             lists,
@@ -182,13 +188,13 @@ class _Stage:
 
     def _field_season(
         self, alumni: list[Alumnus], withdrawn: dict[str, str]
-    ) -> tuple[list[Done], dict[str, float]]:
+    ) -> tuple[list[Case], list[Done], dict[str, float]]:
         rates = planted_rates(self.chance.of("rates"), sorted({place.program for place in CLASSES}))
         cases = plan_cases(self.chance.of("field"), alumni, rates, CURBSTONER, withdrawn)
         agenda = Agenda(self.chance.of("agenda"), cases, tuple(self.villages), self.studio.fill)
         done = list(agenda.run())
         self.tell(f"filled {len(done)} contact attempts")
-        return done, rates
+        return cases, done, rates
 
     def _others(self, applicants: list[pool.Applicant], checked: list[Done]) -> list[Submission]:
         assessors = [row["name"] for row in read_rows(self.media / "assessors.csv")]
@@ -234,6 +240,7 @@ def _write(result: _Result, out: Path, media: Path) -> Summary:
     write_rows(registry / "staff_phone.csv", staff_rows(result.staff))
     write_rows(registry / "village.csv", village_rows(result.villages))
     write_rows(registry / "applicants.csv", pool.applicant_rows(result.applicants, result.application_ids))
+    write_rows(registry / "applicant_pool.csv", result.earlier)
     write_office_lists(out / "office_lists", result.alumni, result.withdrawn)
     write_rows(out / "faults.csv", [asdict(fault) for fault in result.faults])
     text = json.dumps(result.truth, ensure_ascii=False, indent=1, sort_keys=True)

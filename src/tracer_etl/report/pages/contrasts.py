@@ -85,7 +85,8 @@ def _word(row: Row) -> Both:
         return say("contrasts.not_allowed", why=why)
     if row["verdict"] == "null":
         least = _amount(row["detectable"], row, unit=True)
-        return say(f"contrasts.null_{_kind(row)}", least=least)
+        word = say(f"contrasts.null_{_kind(row)}", least=least)
+        return joined([word, say("contrasts.null_of_three")]) if row["low"] > 0 or row["high"] < 0 else word
     return say(f"contrasts.{row['verdict']}_{_kind(row)}")
 
 
