@@ -101,9 +101,11 @@ class Partial(ServerError):
 
         >>> print(Partial.of([Refused("no rights", where="a", remedy="ask"), Refused("no form", where="b")]))
         a: no rights (also failed: b); ask
+        >>> print(Partial.of([Refused("no form x", where="a"), Refused("no form y", where="a")]))
+        a: no form x (also failed: no form y)
         """
         first, *more = errors
-        others = ", ".join(error.where or error.what for error in more)
+        others = ", ".join(error.what if error.where in ("", first.where) else error.where for error in more)
         return cls(
             f"{first.what} (also failed: {others})" if more else first.what,
             where=first.where,

@@ -207,6 +207,14 @@ def test_kobo_needs_an_account_for_everyone(study_file):
             desk.plan([Holder("P02", "P02 - Bagus", ("tiny",))])
 
 
+def test_an_account_kobo_does_not_know_is_named(study_file):
+    with FakeKobo() as server:
+        desk = accounts(server, server.publish(study_file.parent / "tiny.md"), "nobody")
+        planned = desk.plan([Holder("P01", "P01 - Ratna", ("tiny",))])
+        with pytest.raises(StudyError, match="knows no account nobody; make that account there"):
+            desk.apply(planned, revoke=False)
+
+
 def test_kobo_codes_hold_no_password_unless_told(study_file):
     with FakeKobo() as server:
         desk = accounts(server, server.publish(study_file.parent / "tiny.md"), "team")

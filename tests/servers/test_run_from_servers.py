@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -12,9 +13,11 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 
 from makers import FORM, study_folder, xml
 from tracer_etl import pipeline
+from tracer_etl.cli import cli
 from tracer_etl.errors import Partial, Refused
 from tracer_etl.form import read_form
 from tracer_etl.servers.openrosa import deprecated_id, received
@@ -138,6 +141,9 @@ def test_a_form_that_is_not_there_does_not_hold_up_the_others(
             pipeline.refresh(read_study(file))
         with pytest.raises(Refused):
             pipeline.refresh(read_study(file), ["later"])
+        typed = CliRunner().invoke(cli, ["--study", str(file), "run"])
+        assert isinstance(typed.exception, Partial)
+        assert re.search(r"^visit +1 +1 ", typed.output, re.MULTILINE), "what came is shown above the error"
     shown = {one.form_id: one.good for one in pipeline.status(read_study(file))}
     assert shown == {"later": 0, "visit": 1}
     with duckdb.connect(str(read_study(file).published), read_only=True) as copy:

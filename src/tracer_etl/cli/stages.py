@@ -58,7 +58,13 @@ def run(
 
     study = the_study()
     options = connecting.options(study, media=media, accept_deletions=accept_deletions)
-    done = pipeline.refresh(study, forms, progress(), options=options, sweep=sweep)
+    try:
+        done = pipeline.refresh(study, forms, progress(), options=options, sweep=sweep)
+    except errors.Partial:
+        # The others went on to the report: that is worth seeing above the error.
+        wanted = {form.form_id for form in study.chosen(forms)}
+        give([one for one in pipeline.status(study) if one.form_id in wanted], SUMMARY, as_json)
+        raise
     remark(done.remarks)
     if as_json:
         print_json(done)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from tracer_etl.errors import Refused, StudyError
+from tracer_etl.errors import Refused, ServerError, StudyError
 from tracer_etl.fieldwork.cases import read_csv
 from tracer_etl.fieldwork.qr import Badge, collect_settings
 from tracer_etl.servers.central_form import project_path
@@ -261,7 +261,12 @@ class KoboAccounts:
         }
 
     def apply(self, phones: Iterable[Phone], *, revoke: bool) -> None:
-        """Give the right to send in; rights are never taken away here, since other people have some too."""
+        """Give the right to send in; rights are never taken away here, since other people have some too.
+
+        Raises:
+            StudyError: the server knows no such account.
+            ServerError: it refuses.
+        """
         del revoke
         wanted = dict.fromkeys((form, phone.account) for phone in phones for form in phone.grants)
         for form, account in wanted:
@@ -270,7 +275,14 @@ class KoboAccounts:
                 "permission": f"{self.session.base}/api/v2/permissions/{SUBMIT}/",
             }
             path = f"/api/v2/assets/{self.assets[form]}/permission-assignments/"
-            self.session.send("POST", path, repeatable=True, json=body)
+            try:
+                self.session.send("POST", path, repeatable=True, json=body)
+            except ServerError as error:
+                if "Object does not exist" not in error.what:
+                    raise
+                remedy = "make that account there, or correct TRACER_PHONES_USER or the column of accounts"
+                what = f"{self.session.host} knows no account {account}"
+                raise StudyError(what, where="[[phones]]", remedy=remedy) from error
 
     def badges(
         self,

@@ -109,6 +109,8 @@ class KoboSource:
         )
         named = f": {', '.join(found)}" if found else ""
         remedy = 'name one as asset = "..." under [[forms]] in study.toml'
+        if not found:
+            remedy = f"publish it (`tracer-etl forms publish`), or {remedy}"
         raise Refused(what + named, where=f"KoboToolbox {self.session.host}", remedy=remedy)
 
     def _projects(self) -> dict[str, str]:

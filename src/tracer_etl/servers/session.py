@@ -239,7 +239,7 @@ _REFUSALS = {
     403: ("this account may not do that", "ask the project's owner for that right"),
     404: (
         "not found, or not visible to this account",
-        "check the address, the project, the form and this account's rights",
+        "check the address, the project, whether the form is published there, and this account's rights",
     ),
 }
 
