@@ -55,6 +55,7 @@ rehearse: .venv
 
 # Old until its install is complete, so that one that broke off is made again.
 .venv: requirements.lock
+	@echo "Installing what requirements.lock names into .venv, once: minutes without a word"
 	$(PYTHON) -m venv .venv
 	touch -t 200001010000 .venv
 	$(BIN)/pip install -q --require-hashes -r requirements.lock
