@@ -1,8 +1,9 @@
 """What `check` costs beside Great Expectations itself, on the same rules and rows.
 
-    python bench/checks.py 100000
+    python bench/checks.py 100000 3
 
-Multiplies the rehearsal's alumni_tracer to that many submissions and judges them, each time in a process of its own:
+Multiplies the rehearsal's alumni_tracer to that many submissions and judges them in so many rounds (one if not said),
+each time in a process of its own:
 
 check      as `tracer-etl check` does: compiling, columns in DuckDB, Great Expectations, reasons
 inside     what Great Expectations has of it: our suite, a few rules and columns at a time, asked for places
@@ -13,8 +14,8 @@ each       the same on the same rules as one would write them: one expectation p
            column of true and false for each
 rehearsal  `tracer-etl check` of all six forms of the rehearsal as they are
 
-Prints seconds on the clock and of the processor (importing Great Expectations left out), peak memory, and `check` as
-a multiple of `suite` and `each`.
+Prints the median seconds on the clock and of the processor (importing Great Expectations left out) with the least and
+the most, peak memory, and `check` as a multiple of `suite` and `each` of the same round.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -56,6 +58,7 @@ KEYS = ("_submission_id", "_row_id", "_parent_row_id")
 def main() -> None:
     """Make the rows, run both, and print what they took."""
     submissions = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TRACER_STORAGE"] = folder
         study = read_study(ROOT / "study.toml")
@@ -63,14 +66,20 @@ def main() -> None:
         pipeline.build(study)
         _, staged = _staged(study)
         _multiply(staged, Path(folder) / "many", submissions)
-        print("| contender | submissions | seconds | CPU seconds | peak MB |\n|---|---|---|---|---|")  # noqa: T201
-        took = {name: _apart(name, folder) for name in CONTENDERS}
-        for name, (seconds, cpu, megabytes) in took.items():
-            rows = "the six forms" if name == "rehearsal" else f"{submissions:,}"
-            print(f"| {name} | {rows} | {seconds:.1f} | {cpu:.1f} | {megabytes} |")  # noqa: T201
-        for other in ("suite", "each"):
-            clock, cpu = (took["check"][n] / took[other][n] for n in range(2))
-            print(f"check / {other}: {clock:.2f} on the clock, {cpu:.2f} of the processor")  # noqa: T201
+        took = [{name: _apart(name, folder) for name in CONTENDERS} for _ in range(rounds)]
+    print("| contender | submissions | seconds | CPU seconds | peak MB |\n|---|---|---|---|---|")  # noqa: T201
+    for name in CONTENDERS:
+        clock, cpu, memory = zip(*(one[name] for one in took), strict=True)
+        rows = "the six forms" if name == "rehearsal" else f"{submissions:,}"
+        print(f"| {name} | {rows} | {_spread(clock)} | {_spread(cpu)} | {max(memory)} |")  # noqa: T201
+    for other in ("suite", "each"):
+        clock, cpu = ([one["check"][n] / one[other][n] for one in took] for n in range(2))
+        print(f"check / {other}: {_spread(clock)} on the clock, {_spread(cpu)} of the processor")  # noqa: T201
+
+
+def _spread(values: Sequence[float]) -> str:
+    least, most = min(values), max(values)
+    return f"{median(values):.2f}" + (f" ({least:.2f} to {most:.2f})" if len(values) > 1 else "")
 
 
 def _staged(study: Study) -> tuple[Schema, Path]:

@@ -80,9 +80,10 @@ class Columns:
         columns = [name if name in looked else f"({sql}) AS {name}" for name, sql in derived.items()]
         # Unreadable submissions and unknown versions have reasons of their own; logic cannot judge them.
         unjudged = "SELECT _submission_id FROM problems WHERE reason IN ('unreadable', 'unknown_version')"
+        marks = ", ".join(["this.*", *(f"{sql} AS {name}" for name, sql in own.marks.items())])
         return (
-            f"SELECT {', '.join([*self._named(own, written), *columns])} "
-            f"FROM (SELECT {', '.join([row, *terms, *found])} {self.clause}{joins}) this "
+            f"SELECT {', '.join([*self._named(own, written), *columns])} FROM (SELECT {marks} "
+            f"FROM (SELECT {', '.join([row, *terms, *found])} {self.clause}{joins}) this) this "
             f"WHERE this._submission_id NOT IN ({unjudged})"
         )
 

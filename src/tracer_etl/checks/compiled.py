@@ -98,7 +98,8 @@ def compiled_rules(schema: Schema, table: Table, refusing: Callable[[Mapping[str
     derived = {rule_id: sql for rule_id in _WHY if (sql := compiler.column(rule_id, kept))}
     rules = tuple(_rule(rule_id, kept) for rule_id in derived)
     sound_terms = {name: sql for name, sql in terms.items() if name not in refused}
-    return Rules(rules, derived, (*compiler.missed, *missed), sound_terms)
+    marks = {name: sql for sql, name in compiler.marks.items()}
+    return Rules(rules, derived, (*compiler.missed, *missed), sound_terms, marks)
 
 
 def _rule(rule_id: str, promises: list[Promise]) -> Rule:
@@ -108,14 +109,6 @@ def _rule(rule_id: str, promises: list[Promise]) -> Rule:
     return Rule(rule_id, kind, kwargs, severity, rule_id, _WHY[rule_id], questions)
 
 
-def _listed(promises: list[Promise]) -> str:
-    """Write the names of the columns whose promise is broken, or NULL where there is none."""
-    if not promises:
-        return ""
-    names = ", ".join(f"CASE WHEN {p.broken} THEN {literal(p.column)} END" for p in promises)
-    return f"nullif(concat_ws(' ', {names}), '')"
-
-
 class _Compiler:
     """Compiles the promises of every version for the rows of one table."""
 
@@ -123,20 +116,33 @@ class _Compiler:
         self.schema, self.table = schema, table
         _, self.aliases = row_source(schema, table)
         self.terms: dict[str, str] = {}
+        self.marks: dict[str, str] = {}
         self.version = self._term(f"{self.aliases[schema.root.name]}._form_version")
         self.missed: list[str] = []
 
     def column(self, rule_id: str, promises: list[Promise]) -> str:
         """Write the helper column of one kind of rule; empty where no version promises anything of it."""
-        chosen = [promise for promise in promises if promise.rule_id == rule_id]
-        by_version = {
-            version: _listed([promise for promise in chosen if promise.version == version])
-            for version in dict.fromkeys(promise.version for promise in chosen)
-        }
-        cases = " ".join(
-            f"WHEN {self.version} = {literal(label)} THEN {sql}" for label, sql in by_version.items()
-        )
-        return f"CASE {cases} END" if cases else ""
+        versions: dict[tuple[str, str], list[str]] = {}
+        for promise in promises:
+            if promise.rule_id == rule_id:
+                versions.setdefault((promise.column, promise.broken), []).append(promise.version)
+        if not versions:
+            return ""
+        marks = [(self._mark(broken, promised), column) for (column, broken), promised in versions.items()]
+        names = ", ".join(f"CASE WHEN {mark} THEN {literal(column)} END" for mark, column in marks)
+        # Names are put together only for the few rows that break something.
+        broken = " OR ".join(dict.fromkeys(mark for mark, _ in marks))
+        known = self._of([form.version for form in self.schema.forms])
+        return f"CASE WHEN {known} AND ({broken}) THEN concat_ws(' ', {names}) END"
+
+    def _mark(self, broken: str, versions: list[str]) -> str:
+        """Name what tells whether a promise is broken, judged only in the versions that make it."""
+        everywhere = len(set(versions)) == len(self.schema.forms)
+        sql = broken if everywhere else f"{self._of(versions)} AND ({broken})"
+        return self.marks.setdefault(sql, quote(f"!{len(self.marks)}"))
+
+    def _of(self, versions: list[str]) -> str:
+        return _one_of([*dict.fromkeys(versions)], self.version)
 
     def promises(self, form: Form) -> Iterator[Promise]:
         for group in form.groups:
@@ -301,13 +307,12 @@ def _tokens(cell: str) -> str:
 
 
 def _one_of(values: list[str], cell: str) -> str:
-    """Compare with all choices as one text: DuckDB turns every IN, even list_contains(), into a join of its own."""
-    lines = literal("\n".join(["", *values, ""]))
-    return f"contains({lines}, '\n' || {cell} || '\n')"
+    """Cast to an enumeration, a look-up per value; DuckDB turns every IN, even list_contains(), into a join of its own."""
+    return f"(TRY_CAST({cell} AS ENUM({', '.join(map(literal, values))})) IS NOT NULL)"
 
 
 def _all_of(values: list[str], cell: str) -> str:
-    listed = ", ".join(literal(value) for value in values)
+    listed = ", ".join(map(literal, values))
     return f"CASE WHEN {_one_of(values, cell)} THEN true ELSE list_has_all([{listed}], {_tokens(cell)}) END"
 
 

@@ -40,10 +40,12 @@ class Rule:
 class Rules:
     """All rules of one table, the SQL of the columns they need, and what could not be compiled.
 
-    `terms` are conditions that `derived` names, each in quotes as its key.
+    `terms` are conditions and `marks` what tells whether one promise of the form is broken, each in quotes as its
+    key: `marks` name `terms`, `derived` names both.
     """
 
     rules: tuple[Rule, ...]
     derived: Mapping[str, str] = field(default_factory=dict)
     not_evaluated: tuple[str, ...] = ()
     terms: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
