@@ -57,8 +57,8 @@ KEYS = ("_submission_id", "_row_id", "_parent_row_id")
 
 def main() -> None:
     """Make the rows, run both, and print what they took."""
-    submissions = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    _, said, times, *_ = [*sys.argv, *("100000", "1")[len(sys.argv) - 1 :]]
+    submissions, rounds = int(said), int(times)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TRACER_STORAGE"] = folder
         study = read_study(ROOT / "study.toml")
