@@ -5,12 +5,18 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
+import subprocess
 import tomllib
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 
 from doc_commands import PAGES, ROOT, SHELLS, Command, commands, fences, paths, read_by_click, read_by_script
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ALL = list(commands())
 
@@ -57,6 +63,26 @@ def test_python_toml_and_json_of_the_pages_can_be_read() -> None:
                 seen[language] += 1
     assert seen["python"] > 1
     assert seen["toml"] > 5
+
+
+def test_git_ignores_what_the_pages_have_a_reader_make_of_people(tmp_path: Path) -> None:
+    made = [
+        "bridge.csv",
+        "appeal.csv",
+        "private.pem",
+        "drill/landing",
+        "lists/peserta.xlsx",
+        "var/phones.html",
+    ]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    assert [name for name in made if name.partition("/")[0] not in text] == []
+    made += [f"{name}/landing" for name in set(re.findall(r"TRACER_STORAGE=(\S+)", text))]
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    asked = subprocess.run(
+        ["git", "check-ignore", *made], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert set(asked.stdout.split()) == set(made)
 
 
 @pytest.mark.parametrize(
