@@ -2,6 +2,7 @@
 
     python bench/coverage.py intervals 2000 --replicates 500
     python bench/coverage.py intervals 500 --silent 0.9
+    python bench/coverage.py cells 800
     python bench/coverage.py ranking 1000
     python bench/coverage.py effect 1000
 
@@ -10,6 +11,9 @@ intervals  draws so many studies of 350 persons whose truth is known (tests/cove
            estimated by the pipeline's own code. Prints how many 95 % intervals hold the truth of the programme, of the cohort,
            and without weights, each with its Monte-Carlo error, and the bias. With --silent who has no work answers less
            whatever the registry says (log-odds): what no weighting repairs.
+cells      draws so many studies and looks at every share of ten or more people, of all and by programme, target group, sex and
+           age: how often Wilson's interval holds the truth on Kish's n_eff, on the share's own design effect (as the pipeline has
+           it), and on that less what raking gains.
 effect     draws so many groups of 360 applicants, a third of them accepted (tests/applicants.py): how often the interval of
            the comparison holds a true effect of 0 and of 15 points, how far the plain difference is off, and the power.
 ranking    draws so many rankings of each scenario (tests/ranking_world.py) and holds what is said against what is true.
@@ -31,7 +35,7 @@ import click
 import pandas as pd
 
 from applicants import one_effect
-from coverage_world import one_round, truth
+from coverage_world import SIZES, one_round, one_round_of_cells, truth
 from ranking_world import SCENARIOS, calibration, one_ranking
 from tracer_etl.evidence.constants import Constants
 
@@ -56,6 +60,26 @@ def intervals(rounds: int, replicates: int, silent: float, workers: int) -> None
         f" ({100 * off['off_unweighted'][code] / truth()[code]:+.1f} %)" for code in table.index
     ]
     _markdown(table.reset_index())
+
+
+def cells(rounds: int, workers: int) -> None:
+    """Print coverage of shares: of all by indicator, and of cells by their size."""
+    found = pd.concat(_each(partial(one_round_of_cells, constants=Constants(replicates=2)), rounds, workers))
+    everybody = found["group_by"] == "all"
+    sizes = pd.cut(
+        found["n"], [9, 14, 19, 29, 59, 1000], labels=["10-14", "15-19", "20-29", "30-59", "60 and more"]
+    )
+    for among, by in (
+        (everybody, found["indicator"]),
+        (~everybody, found["indicator"]),
+        (~everybody, sizes.rename("n")),
+    ):
+        grouped = found[among].groupby(by[among], sort=False, observed=True)[list(SIZES)]
+        table = grouped.mean()
+        for name in SIZES:
+            table[name] = [f"{100 * value:.1f}" for value in table[name]]
+        table.insert(0, "cells", grouped.size())
+        _markdown(table.sort_index().reset_index())
 
 
 def ranking(rounds: int, workers: int) -> None:
@@ -107,7 +131,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["intervals", "ranking", "effect"])
+    parser.add_argument("what", choices=["intervals", "cells", "ranking", "effect"])
     parser.add_argument("rounds", type=int)
     parser.add_argument("--replicates", type=int, default=500)
     parser.add_argument("--silent", type=float, default=0.0)
@@ -116,6 +140,8 @@ def main() -> None:
     began = time.perf_counter()
     if asked.what == "intervals":
         intervals(asked.rounds, asked.replicates, asked.silent, asked.workers)
+    elif asked.what == "cells":
+        cells(asked.rounds, asked.workers)
     elif asked.what == "effect":
         effect(asked.rounds, asked.workers)
     else:

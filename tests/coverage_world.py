@@ -20,7 +20,11 @@ from tracer_etl.evidence.sample import Sample, estimate_rows
 from tracer_etl.evidence.weights import person_weights
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from tracer_etl.evidence.indicators import Indicator
+
+    Floats = NDArray[np.float64]
 
 HEADLINE = ("A1", "S1", "S2", "D5", "M3", "Q1", "E1_median", "E3_median", "E2b_mean", "T1")
 """What the first page and the ladder of the report show, and the outcomes of the comparison."""
@@ -45,6 +49,7 @@ def simulated_frame(chance: np.random.Generator, size: int = 350, silent: float 
             "target_group": chance.choice(["t1", "t2", "t3"], size, p=[0.2, 0.15, 0.65]),
             "zone": chance.choice(["centre", "east", "north_west", "south"], size),
             "funding": chance.choice(["apbd", "dbhcht"], size),
+            "phone": "mobile",
             "certified": chance.choice(["yes", "no"], size, p=[0.9, 0.1]),
             "months": chance.uniform(2, 24, size),
         }
@@ -168,4 +173,69 @@ def one_round(number: int, constants: Constants, silent: float) -> pd.DataFrame:
                 "off_unweighted": bare["estimate"] - known[code],
             }
         )
+    return pd.DataFrame(rows)
+
+
+CELLS = ("programme", "target_group", "sex", "age_group")
+SIZES = ("Kish", "the share's own", "less what raking gains")
+"""What a share's Wilson interval may stand on."""
+
+
+def sizes_of(y: Floats, weights: Floats, se: float) -> dict[str, float]:
+    """Give each of `SIZES` of one share; `se` is its error after raking, widened."""
+    share, kish = variance.weighted_mean(y, weights), variance.effective_size(weights)
+    raked = share * (1 - share) / se**2 if se > 0 else kish
+    return dict(zip(SIZES, (kish, variance.share_size(y, weights), raked), strict=True))
+
+
+@cache
+def truth_of_cells() -> dict[tuple[str, str, str], float]:
+    """Give the true share of each headline indicator, of all and of each level of `CELLS`, from 400,000 persons."""
+    dice = np.random.default_rng(1)
+    frame, found = with_answers(simulated_frame(dice, 400_000), dice), {}
+    for indicator in shares():
+        y = indicator.values(frame)["y"]
+        found[indicator.id, "all", ""] = float(y.mean())
+        for group in CELLS:
+            found |= {
+                (indicator.id, group, str(level)): mean
+                for level, mean in y.groupby(frame[group]).mean().items()
+            }
+    return found
+
+
+def shares() -> list[Indicator]:
+    """Give the headline indicators that are shares."""
+    return [one for one in headline() if one.kind == "share"]
+
+
+def one_round_of_cells(number: int, constants: Constants) -> pd.DataFrame:
+    """Draw one study; a row per share and cell of ten or more: its n, and whether Wilson on each of `SIZES` holds the truth."""
+    dice = np.random.default_rng([78, number])
+    frame = with_answers(simulated_frame(dice), dice)
+    told = frame[frame["responded"]].reset_index(drop=True)
+    weighted = person_weights(frame, constants)
+    sample = Sample(
+        told,
+        weighted.weights,
+        weighted.replicates,
+        variance.calibration(weighted.weights, weighted.margins),
+        CELLS,
+    )
+    rows = []
+    for indicator in shares():
+        y = indicator.values(told)["y"].to_numpy(dtype=float)
+        for place in sample.levels:
+            inside = place.member & np.isfinite(y)
+            if inside.sum() < constants.suppress_rate:
+                continue
+            influence = variance.mean_influence(y, sample.weights, inside)
+            se = variance.standard_error(influence, sample.calibration) * sample.calibration.widening
+            share = variance.weighted_mean(y[inside], sample.weights[inside])
+            known = truth_of_cells()[indicator.id, place.group_by, place.level]
+            row = {"indicator": indicator.id, "group_by": place.group_by, "n": int(inside.sum())}
+            for name, size in sizes_of(y[inside], sample.weights[inside], se).items():
+                low, high = variance.wilson(share, size)
+                row[name] = low <= known <= high
+            rows.append(row)
     return pd.DataFrame(rows)

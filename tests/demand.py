@@ -21,7 +21,7 @@ create table pii.applicants (applicant_id varchar, nik_hmac varchar);
 create table clean.applicant_registration (_submission_id varchar, _submitted_at timestamp with time zone,
   ap_program varchar, ap_tg varchar, ap_sex varchar, ap_kec varchar, ap_desa varchar, ap_age bigint, ap_vuln varchar,
   ap_ktp_blitar varchar, ap_lab varchar, ap_past varchar, ap_full varchar, ap_statement varchar, ap_welfare varchar);
-create table pii.registry_person (alumni_id varchar, nik_hmac varchar);
+create table if not exists pii.registry_person (alumni_id varchar, nik_hmac varchar);
 create table pii.applicant_registration (_submission_id varchar, ap_nik varchar);
 create table clean.selection_assessment (_submission_id varchar, sa_applicant varchar, sa_assessor varchar, today date,
   sa_conflict varchar, sa_docs varchar, sa_c_goal varchar, sa_c_know varchar, sa_c_effort varchar, sa_c_obst varchar,

@@ -31,7 +31,7 @@ SMALL = 9
 def world() -> duckdb.DuckDBPyConnection:
     """Open a warehouse with marts; the same one every time."""
     connection = duckdb.connect()
-    for schema in ("clean", "marts", "meta", "quarantine"):
+    for schema in ("clean", "pii", "marts", "meta", "quarantine"):
         connection.execute(f"create schema {schema}")
     connection.execute(META)
     _tables(connection)
@@ -47,6 +47,10 @@ def world() -> duckdb.DuckDBPyConnection:
         connection.register("fresh", pd.DataFrame(table))
         connection.execute(f"insert into clean.{name} by name select * from fresh")
         connection.unregister("fresh")
+    connection.execute(
+        "insert into pii.registry_person by name select alumni_id, "
+        "case when alumni_id <> 'A9999' then '+6286000000001' end as phone_e164 from clean.registry_person"
+    )
     make_marts(connection)
     return connection
 
@@ -58,6 +62,8 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "create table clean.registry_person (alumni_id varchar, sex varchar, kec_code varchar, edu varchar, "
         "opt_out_at varchar);"
+        "create table pii.registry_person (alumni_id varchar, nik_hmac varchar, phone_e164 varchar, phone_alt varchar, "
+        "address varchar);"
         "create table clean.registry_enrolment (enrolment_id varchar, alumni_id varchar, program_code varchar, "
         "batch varchar, training_start varchar, training_end varchar, magang_end varchar, completed varchar, "
         "cert_result varchar, funding varchar, budget_year varchar, package_cost_idr varchar, target_group varchar, "

@@ -18,8 +18,14 @@ from tracer_etl.evidence.cells import Values, effect_size, estimate_cell
 from tracer_etl.evidence.constants import Constants
 from tracer_etl.evidence.estimates import estimate_all
 from tracer_etl.evidence.indicators import all_indicators
-from tracer_etl.evidence.registry_rates import RESPONSE, cost_per_worker, cost_rows, demand_shares
-from tracer_etl.evidence.storing import definitions
+from tracer_etl.evidence.registry_rates import (
+    RESPONSE,
+    cost_per_additional,
+    cost_per_worker,
+    cost_rows,
+    demand_shares,
+)
+from tracer_etl.evidence.storing import DEMAND, definitions
 
 CONSTANTS = Constants(replicates=60)
 
@@ -121,9 +127,11 @@ def test_response_rates_by_hand():
     codes = {"UH": "000", "UO": "320"}
     rows = [(name, codes.get(name, "110")) for name, size in counts.items() for _ in range(size)]
     table = pd.DataFrame(rows, columns=["category", "aapor_code"])
+    table["reachable"] = [True] * 80 + [False] * 10 + [None] * 10
     found = {rate.id: np.divide(*rate.compute(table)) for rate in RESPONSE}
     assert found == pytest.approx(
         {
+            "F1": 80 / 90,
             "F2": 60 / 95,
             "F3": 65 / 95,
             "F4_rr3": 60 / (82 + 82 / 87 * 13),
@@ -412,15 +420,30 @@ def test_a_business_that_closed_lasted_from_month_to_month():
 
 def test_a_share_cell_by_hand():
     indicator = next(found for found in all_indicators() if found.id == "A1")
-    y, weights = np.array([1.0, 1.0, 1.0, 0.0]), np.array([1.0, 1.0, 2.0, 1.0])
+    y, weights = np.array([0.0, 0.0, 1.0, 0.0]), np.array([1.0, 1.0, 2.0, 1.0])
     values = Values(y[:, None], weights, np.ones((4, 1)))
     influence = variance.mean_influence(y, weights, np.ones(4, dtype=bool))
     plain = variance.Calibration(np.zeros((4, 1)), weights)
     cell = estimate_cell(indicator, values, influence, plain, CONSTANTS)
-    assert (cell.estimate, cell.unweighted, cell.weighted_total, cell.n) == (0.8, 0.75, 5, 4)
+    assert (cell.estimate, cell.unweighted, cell.weighted_total, cell.n) == (0.4, 0.25, 5, 4)
     assert cell.n_eff == pytest.approx(25 / 7)
-    assert (cell.low, cell.high) == pytest.approx(variance.wilson(0.8, 25 / 7))
-    assert (cell.cohort_low, cell.cohort_high) == pytest.approx(variance.wilson(0.8, 25 / 7 / (1 - 5 / 7)))
+    # z = w (y - 0.4) / 5: three of -0.4 and one of 2 x 0.6, so 0.24 / (1.92 / 25) = 3.125.
+    assert cell.deff == pytest.approx(4 / 3.125)
+    assert (cell.low, cell.high) == pytest.approx(variance.wilson(0.4, 3.125))
+    assert (cell.cohort_low, cell.cohort_high) == pytest.approx(variance.wilson(0.4, 3.125 / (1 - 5 / 7)))
+
+
+@pytest.mark.parametrize(
+    ("y", "weights", "size"),
+    [
+        ([1, 0, 0, 1, 0], [2, 2, 2, 2, 2], 5),  # equal weights: everybody counts
+        ([1, 0, 0], [1, 1, 2], 3),  # (3/16) / (14/256) = 3.43, but no more than there are
+        ([1, 0, 1, 0], [1, 1, 2, 2], 18 / 5),  # a share of a half is Kish's
+        ([1, 1, 1], [1, 1, 2], 8 / 3),  # nobody differs: Kish's
+    ],
+)
+def test_the_size_a_share_stands_on_by_hand(y, weights, size):
+    assert variance.share_size(np.array(y, float), np.array(weights, float)) == pytest.approx(size)
 
 
 # The long table
@@ -462,6 +485,41 @@ def test_each_cell_stands_once(estimates):
     assert set(wanted) <= set(table.loc[table["indicator"] == "A1", "group_by"])
 
 
+def test_the_frame_is_covered_but_for_one_without_a_phone_or_address(estimates):
+    covered = row_of(estimates[0], "F1")
+    assert (covered["estimate"], covered["n"]) == (240 / 241, 241)
+
+
+def test_without_applicants_the_cost_of_an_additional_worker_is_not_estimable(estimates):
+    row = row_of(estimates[0], "X2")
+    assert (bool(row["suppressed"]), row["note"], math.isnan(row["estimate"])) == (
+        True,
+        "not_estimable",
+        True,
+    )
+
+
+def test_the_cost_of_an_additional_worker_by_hand():
+    # Two accepted of class a, 400 a seat, one of class b, 100: 300 a seat. An effect of 0.3 (0.2 to 0.6).
+    seats = pd.DataFrame(
+        {
+            "alumni_id": list("pqrstu"),
+            "batch": list("aaabbb"),
+            "package_cost_idr": [1200.0] * 3 + [300.0] * 3,
+            "latest": 1,
+        }
+    )
+    effect = {"verdict": "higher", "estimate": 0.3, "low": 0.2, "high": 0.6, "se": 0.09, "n": 90}
+    row = cost_per_additional(seats, ["p", "q", "s"], effect)
+    assert [row[name] for name in ("estimate", "low", "high", "se")] == pytest.approx([1000, 500, 1500, 300])
+    for none in (
+        {"verdict": "null", "low": -0.1},
+        {"verdict": "not_allowed"},
+        {"verdict": "higher", "low": 0.0},
+    ):
+        assert cost_per_additional(seats, ["p"], {**effect, **none})["note"] == "not_estimable"
+
+
 def test_the_headline_counts_everybody_of_the_frame(estimates):
     table, others = estimates
     headline = row_of(table, "A1")
@@ -489,7 +547,7 @@ def test_a_small_class_is_hidden_with_a_partner_and_everywhere(estimates):
     small = row_of(table, "A1", "programme", "ac")
     assert (bool(small["suppressed"]), small["note"]) == (True, "too_few")
     hidden = table[table["suppressed"] & table["note"].str.contains("too_few|complementary", na=False)]
-    numbers = ["estimate", "low", "high", "unweighted", "n", "n_eff", "weighted_total"]
+    numbers = ["estimate", "low", "high", "unweighted", "n", "n_eff", "deff", "weighted_total"]
     assert hidden[numbers].isna().all(axis=None)
     for group in ("programme", "programme_year", "batch"):
         of_group = table[(table["indicator"] == "A1") & (table["group_by"] == group)]
@@ -523,7 +581,8 @@ def test_shares_are_shares_and_hold_their_estimate(estimates):
 
 def test_every_indicator_is_defined_and_every_definition_used(estimates):
     table, others = estimates
-    assert set(table["indicator"]) == set(others["indicator"]["indicator"]) == set(definitions()["indicator"])
+    assert set(table["indicator"]) == set(others["indicator"]["indicator"])
+    assert set(definitions()["indicator"]) - set(table["indicator"]) == {code for code, *_ in DEMAND}
     assert (others["indicator"][["name_id", "name_en", "numerator", "denominator"]] != "").all(axis=None)
 
 

@@ -22,7 +22,7 @@ CONSTANTS = Constants(replicates=20)
 
 
 def copy(source: duckdb.DuckDBPyConnection, target: psycopg.Connection) -> None:
-    for schema in ("clean", "meta", "quarantine", "marts"):
+    for schema in ("clean", "pii", "meta", "quarantine", "marts"):
         target.execute(f"create schema {schema}")
     listed = "select table_schema || '.' || table_name from information_schema.tables where table_schema <> 'marts'"
     for [name] in source.execute(listed).fetchall():

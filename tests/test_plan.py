@@ -16,6 +16,7 @@ from demand import add_tables, applicant, employer, idea
 from frame import frame
 from tracer_etl.errors import StudyError
 from tracer_etl.evidence import constants, storing
+from tracer_etl.evidence.demand_rates import store_demand
 from tracer_etl.evidence.marts import make_marts
 from tracer_etl.evidence.plan import (
     CRITERIA,
@@ -541,3 +542,27 @@ def test_without_estimates_the_command_that_makes_them_is_named(config):
     with pytest.raises(StudyError, match=r"marts\.estimate: the table is missing; .*estimates"):
         make_plan(made.connection, config)
     made.connection.close()
+
+
+def test_demand_is_told_per_seat_in_the_long_table_too(config):
+    connection = world()
+    storing.write(connection, "marts.indicator", storing.INDICATOR, storing.definitions().head(0))
+    before = connection.execute("select count(*) from marts.estimate").fetchone()[0]
+    seats = sum(one.seats for one in config.candidates if one.open_for_application)
+    for _ in range(2):  # the second time in place of the first
+        count = store_demand(connection, config.candidates, constants.Constants())
+    assert connection.execute("select count(*) from marts.estimate").fetchone()[0] == before + count
+    found = {
+        (code, level): (estimate, n, note)
+        for code, level, estimate, n, note in connection.execute(
+            "select indicator, level, estimate, n, note from marts.estimate where indicator in ('N2', 'N3', 'N4')"
+        ).fetchall()
+    }
+    # Twelve applied for dapur_mbg, one for alsintan; one employer needs six baristas; one idea of two is a barista's.
+    assert found["N2", ""] == (13 / seats, 13, "registry; indicative")
+    assert found["N2", "alsintan"][2] == "registry; too_few"
+    assert found["N2", "dapur_mbg"][2] == "registry; complementary"  # it would tell the one
+    assert "too_few" in found["N3", "barista"][2]
+    assert found["N4", "barista"][2] == "registry; too_few"  # two ideas in all
+    defined = [row[0] for row in connection.execute("select indicator from marts.indicator").fetchall()]
+    assert defined == ["N2", "N3", "N3_hard", "N4"]

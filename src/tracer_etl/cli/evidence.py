@@ -52,6 +52,8 @@ def plan(config: Path | None, as_json: bool) -> None:
     """Rank the candidate programmes, and say how sure the ranking is."""
     from tracer_etl import pipeline
     from tracer_etl.evidence.computed import plan_file
+    from tracer_etl.evidence.constants import Constants
+    from tracer_etl.evidence.demand_rates import store_demand
     from tracer_etl.evidence.plan_config import read_plan
     from tracer_etl.evidence.plan_result import TABLES, make_plan, store_plan
     from tracer_etl.warehouse import open_warehouse
@@ -60,6 +62,7 @@ def plan(config: Path | None, as_json: bool) -> None:
     wish = read_plan(config or plan_file(study))
     with open_warehouse(study) as warehouse, warehouse.alone("marts") as connection:
         _estimated(connection)
+        store_demand(connection, wish.candidates, Constants())
         made = make_plan(connection, wish)
         store_plan(connection, made)
     pipeline.publish(study)

@@ -40,6 +40,11 @@ join (select alumni_id, min(edu) as edu, max(opt_out_at) as opt_out_at from clea
 order by c.alumni_id
 """
 
+CONTACT = "select alumni_id, kind as phone, reachable from marts.person_contact"
+HAS_CONTACT = (
+    "select 1 from information_schema.tables where table_schema = 'marts' and table_name = 'person_contact'"
+)
+
 ASKED = (
     *(
         "mode",
@@ -165,6 +170,17 @@ def require_inputs(connection: Connection) -> None:
             raise StudyError(
                 what, where=table, remedy=REMEDIES.get(table, "ask it in the form alumni_tracer and load")
             )
+
+
+def read_persons(connection: Connection) -> pd.DataFrame:
+    """Give one row per person of the registry, with its outcome in the field and the kind of phone.
+
+    Where the registry holds no phones, `phone` is `unknown` and `reachable` missing.
+    """
+    person = read(connection, PERSON)
+    if not connection.execute(HAS_CONTACT).fetchall():
+        return person.assign(phone="unknown", reachable=np.nan)
+    return person.merge(read(connection, CONTACT), on="alumni_id", how="left").fillna({"phone": "none"})
 
 
 def read_frame(enrolment: pd.DataFrame, person: pd.DataFrame) -> pd.DataFrame:

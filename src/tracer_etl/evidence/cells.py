@@ -29,7 +29,8 @@ class Cell:
     """A number in its indicator's unit; `nan` is what cannot be given.
 
     `low`..`high` is for the programme in general (planning), `cohort_low`..`cohort_high` for exactly the people of
-    this frame. `weighted_total`: persons of the frame the number speaks for.
+    this frame. `weighted_total`: persons of the frame the number speaks for. `n_eff` is Kish's; `deff` is the design effect
+    of a share itself, and its interval Wilson's on n / deff.
     """
 
     estimate: float
@@ -42,6 +43,7 @@ class Cell:
     n_eff: float
     weighted_total: float
     unweighted: float
+    deff: float = math.nan
     unweighted_low: float = math.nan
     unweighted_high: float = math.nan
     notes: tuple[str, ...] = ()
@@ -115,8 +117,10 @@ def _linear(indicator: Indicator, values: Values, se: float, widening: float, co
     level = constants.confidence
     if indicator.kind == "share":
         unweighted = variance.wilson(plain, cell.n, confidence=level)
-        wide = variance.wilson(mean, cell.n_eff, confidence=level)
-        narrow = variance.wilson(mean, cell.n_eff, fraction=values.fraction, confidence=level)
+        size = variance.share_size(values.y, values.weights)
+        cell = replace(cell, deff=cell.n / size)
+        wide = variance.wilson(mean, size, confidence=level)
+        narrow = variance.wilson(mean, size, fraction=values.fraction, confidence=level)
     else:
         z = variance.z_value(level)
         bare = z * float(values.y.std(ddof=1)) / math.sqrt(cell.n)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from tracer_etl.errors import StudyError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tracer_etl.evidence.marts import Connection
+    from tracer_etl.evidence.plan_config import Candidate
     from tracer_etl.study import Study
 
 log = logging.getLogger(__name__)
@@ -35,7 +37,10 @@ def compute(connection: Connection, study: Study) -> tuple[str, ...]:
     if not _estimated(connection):
         return ()
     wanted = plan_file(study)
-    return ("marts.estimate", *(_planned(connection, wanted) if wanted.exists() else ()))
+    if not wanted.exists():
+        _demanded(connection, ())
+        return ("marts.estimate",)
+    return ("marts.estimate", *_planned(connection, wanted))
 
 
 def _estimated(connection: Connection) -> bool:
@@ -50,11 +55,19 @@ def _estimated(connection: Connection) -> bool:
     return True
 
 
+def _demanded(connection: Connection, candidates: Sequence[Candidate]) -> None:
+    from tracer_etl.evidence.constants import Constants
+    from tracer_etl.evidence.demand_rates import store_demand
+
+    store_demand(connection, candidates, Constants())
+
+
 def _planned(connection: Connection, file: Path) -> tuple[str, ...]:
     from tracer_etl.evidence.plan_config import read_plan
     from tracer_etl.evidence.plan_result import TABLES, make_plan, store_plan
 
     config = read_plan(file)
+    _demanded(connection, config.candidates)
     try:
         made = make_plan(connection, config)
     except StudyError as error:

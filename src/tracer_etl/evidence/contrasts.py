@@ -15,6 +15,7 @@ import pandas as pd
 from tracer_etl.evidence import answers, applicant_pool, storing, variance
 from tracer_etl.evidence.comparison import compare
 from tracer_etl.evidence.effect_bounds import detectable, mcnemar, two_sided
+from tracer_etl.evidence.registry_rates import cost_per_additional
 from tracer_etl.evidence.storing import REAL, TEXT, WHOLE
 
 if TYPE_CHECKING:
@@ -55,13 +56,14 @@ HAS_RATES = (
 )
 
 
-def store_contrasts(connection: Connection, study: Study, table: pd.DataFrame, constants: Constants) -> None:
-    """Write the three tables; `table` is the long one, already blanked where it must be.
+def store_contrasts(connection: Connection, study: Study, table: pd.DataFrame, constants: Constants) -> Row:
+    """Write the three tables; `table` is the long one, already blanked where it must be. Give the row of X2 for it.
 
     Raises:
         StudyError: the list of applicants lacks a column.
     """
-    found = compare(applicant_pool.read_pool(connection, study, constants), constants)
+    pool = applicant_pool.read_pool(connection, study, constants)
+    found = compare(pool, constants)
     rows = [
         *before_after(study.persons, table, constants),
         *benchmarks(connection, study.persons, table, constants),
@@ -74,6 +76,9 @@ def store_contrasts(connection: Connection, study: Study, table: pd.DataFrame, c
             TABLES[name],
             pd.DataFrame(content).reindex(columns=list(TABLES[name])).astype(object),
         )
+    accepted = [] if pool is None else pool.table.loc[pool.accepted, "alumni_id"].tolist()
+    effect = next(row for row in found.rows if row["outcome"] == "S1")
+    return cost_per_additional(study.enrolments, accepted, effect)
 
 
 def judged(row: Row, p_value: float) -> Row:

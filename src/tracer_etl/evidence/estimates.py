@@ -56,8 +56,13 @@ def estimate_all(connection: Connection, constants: Constants) -> int:
     """
     study = read_study(connection, constants)
     table = estimate_table(study, constants)
-    storing.write(connection, "marts.estimate", storing.ESTIMATE, table)
-    storing.write(connection, "marts.indicator", storing.INDICATOR, storing.definitions())
+    additional = store_contrasts(connection, study, table, constants)
+    table = pd.concat([table, pd.DataFrame([additional]).reindex(columns=list(storing.ESTIMATE))])
+    known = storing.definitions()
+    storing.write(connection, "marts.estimate", storing.ESTIMATE, table.astype(object))
+    storing.write(
+        connection, "marts.indicator", storing.INDICATOR, known[known["indicator"].isin(table["indicator"])]
+    )
     storing.write(
         connection, "marts.weight", storing.WEIGHT, storing.weight_rows(study.frame, study.weighted)
     )
@@ -77,7 +82,6 @@ def estimate_all(connection: Connection, constants: Constants) -> int:
         storing.registry_margin_rows(study.person, study.frame, constants),
     )
     storing.write(connection, "marts.time_to_job", storing.TIME_TO_JOB, time_to_job(study, table, constants))
-    store_contrasts(connection, study, table, constants)
     return len(table)
 
 
@@ -94,7 +98,7 @@ def read_study(connection: Connection, constants: Constants) -> Study:
         StudyError: nobody has answered yet, or a table or question the estimates need is missing.
     """
     answers.require_inputs(connection)
-    enrolment, person = answers.read(connection, answers.ENROLMENT), answers.read(connection, answers.PERSON)
+    enrolment, person = answers.read(connection, answers.ENROLMENT), answers.read_persons(connection)
     frame = answers.read_frame(enrolment, person)
     storing.require_answers(int(frame["responded"].sum()))
     weighted = person_weights(frame, constants)

@@ -19,9 +19,9 @@ Kind = Literal[
 ]
 """How a number is estimated and its interval made.
 
-share: sum(w y) / sum(w), Wilson on n_eff. score: weighted mean, linearised variance. mean, winsor (capped at the 99th
-percentile), median, shift (Hodges-Lehmann), effect (mean gain over pooled SD), total: bootstrap with re-raking. wait:
-median of Kaplan-Meier, log-log. curve: read off a survival curve. register: counted, no survey error.
+share: sum(w y) / sum(w), Wilson on n over its own design effect. score: weighted mean, linearised variance. mean, winsor
+(capped at the 99th percentile), median, shift (Hodges-Lehmann), effect (mean gain over pooled SD), total: bootstrap with
+re-raking. wait: median of Kaplan-Meier, log-log. curve: read off a survival curve. register: counted, no survey error.
 """
 
 Columns = Callable[[pd.DataFrame], pd.DataFrame]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,7 +41,13 @@ def _expected(table: pd.DataFrame) -> float:
     return known + (known / eligible if eligible else math.nan) * _of(table, "UH", "UO")
 
 
+def _reachable(table: pd.DataFrame) -> tuple[float, float]:
+    known = table["reachable"].dropna().astype(float)
+    return float(known.sum()), float(len(known))
+
+
 RESPONSE = (
+    Rate("F1", "Cakupan kerangka", "Frame coverage", "with a phone or an address", "registry", _reachable),
     Rate("F2", "RR1", "RR1", "I", "I+P+R+NC+O+UH+UO", lambda t: (_of(t, "I"), _of(t, *ALL))),
     Rate("F3", "RR2", "RR2", "I+P", "I+P+R+NC+O+UH+UO", lambda t: (_of(t, "I", "P"), _of(t, *ALL))),
     Rate(
@@ -191,6 +197,28 @@ def cost_per_worker(
     se = cost / told["estimate"] * (told["se"] / told["estimate"])
     blank = {"unweighted_low": math.nan, "unweighted_high": math.nan}
     return told.assign(**bounds, **blank, se=se, indicator="X1_in_field", unit="IDR")
+
+
+def cost_per_additional(
+    enrolments: pd.DataFrame, accepted: Sequence[str], effect: Mapping[str, Any]
+) -> dict[str, object]:
+    """Give X2, the package cost in IDR per in-field worker there would not be without the training.
+
+    Cost of a seat of the accepted over the effect on S1, its interval the effect's turned over. `not_estimable` where the
+    comparison is not allowed or its interval holds 0 (specification 2.2).
+    """
+    row = plain_row("X2", "IDR", "all", "", math.nan, int(effect.get("n", 0)))
+    if effect["verdict"] != "higher" or not effect["low"] > 0:
+        return row | {"note": "not_estimable", "suppressed": True, "n_eff": math.nan}
+    seats = enrolments.groupby("batch")["package_cost_idr"].agg(["max", "size"])
+    own = enrolments[enrolments["alumni_id"].isin(accepted) & enrolments["latest"].eq(1)]
+    cost = float((seats["max"] / seats["size"]).loc[own["batch"]].mean())
+    told = {"estimate": cost / effect["estimate"], "low": cost / effect["high"], "high": cost / effect["low"]}
+    return (
+        row
+        | told
+        | {"se": cost * effect["se"] / effect["estimate"] ** 2, "note": "applicants", "suppressed": False}
+    )
 
 
 def _class_cost(part: pd.DataFrame) -> float:

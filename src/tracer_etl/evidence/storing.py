@@ -34,6 +34,7 @@ ESTIMATE = {
     "cohort_high": REAL,
     "n": WHOLE,
     "n_eff": REAL,
+    "deff": REAL,
     "weighted_total": REAL,
     "unweighted": REAL,
     "unweighted_low": REAL,
@@ -119,7 +120,52 @@ EXTRA = (
         "package cost",
         "enrolled x S1",
     ),
+    (
+        "X2",
+        "IDR",
+        "Biaya per pekerja sebidang tambahan",
+        "Cost per additional in-field worker",
+        "package cost",
+        "enrolled x effect on S1, of the accepted applicants",
+    ),
 )
+
+
+DEMAND = (
+    (
+        "N2",
+        "per seat",
+        "Pendaftar per kursi",
+        "Applicants per seat",
+        "applications of the round",
+        "seats of the programmes that were open",
+    ),
+    (
+        "N3",
+        "per seat",
+        "Lowongan per kursi",
+        "Vacancies per seat",
+        "vacancies of 12 months mapped to the programme",
+        "seats of the programme",
+    ),
+    (
+        "N3_hard",
+        "share",
+        "Lowongan yang sulit diisi",
+        "Vacancies hard to fill",
+        "in places hard to fill",
+        "vacancies of 12 months mapped to the programme",
+    ),
+    (
+        "N4",
+        "share",
+        "Permintaan pemuda",
+        "Youth demand",
+        "ideas mapped to the programme, interest 4 or 5",
+        "all ideas, one per device and day (never representative)",
+    ),
+)
+"""What `demand_rates` adds: id, unit, names, numerator, denominator."""
 
 
 def require_answers(count: int) -> None:
@@ -142,7 +188,7 @@ def definitions() -> pd.DataFrame:
     ]
     rates = [*registry_rates.RESPONSE, *registry_rates.CLASSES]
     rows += [(r.id, "register", "share", r.name_id, r.name_en, r.numerator, r.denominator) for r in rates]
-    rows += [(code, "register", *rest) for code, *rest in EXTRA]
+    rows += [(code, "register", *rest) for code, *rest in (*EXTRA, *DEMAND)]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -198,6 +244,11 @@ def write(connection: Connection, name: str, columns: Mapping[str, str], table: 
     declared = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
     connection.execute(f"drop table if exists {name}")
     connection.execute(f"create table {name} ({declared})")
+    append(connection, name, columns, table)
+
+
+def append(connection: Connection, name: str, columns: Mapping[str, str], table: pd.DataFrame) -> None:
+    """Add rows to a table of these columns."""
     rows = list(_tuples(table[list(columns)], columns))
     for start in range(0, len(rows), BATCH):
         connection.execute(f"insert into {name} values " + ", ".join(rows[start : start + BATCH]))

@@ -24,6 +24,7 @@ NUMBERS = (
     "cohort_high",
     "n",
     "n_eff",
+    "deff",
     "weighted_total",
     "unweighted",
     "unweighted_low",

@@ -46,6 +46,24 @@ def effective_size(weights: Floats) -> float:
     return float(np.sum(weights)) ** 2 / squares if squares else 0.0
 
 
+def share_size(values: Floats, weights: Floats) -> float:
+    """Give how many equally weighted respondents would tell this very share as well: p (1 - p) / sum(z^2), n at most.
+
+    z = w (y - p) / sum(w); n over it is the share's own design effect. Kish's n_eff takes it that weights have nothing to
+    do with the answer; where those who say yes answer more, and so weigh less, it is too small. Kish's for a share of 0 or 1.
+
+    >>> round(
+    ...     share_size(np.array([0.0, 0.0, 0.0, 0.0, 1.0]), np.array([1.0, 1.0, 1.0, 1.0, 2.0])), 6
+    ... )  # Kish: 4.5
+    3.6
+    """
+    share = weighted_mean(values, weights)
+    spread = float(np.sum((weights * (values - share)) ** 2)) / float(np.sum(weights)) ** 2
+    if spread <= 0:
+        return effective_size(weights)
+    return min(float(len(values)), share * (1 - share) / spread)
+
+
 def answered_fraction(weights: Floats) -> float:
     """Give the finite-population fraction of a cohort whose people sum to the weights: n_eff / sum(w), 1 at most.
 

@@ -33,10 +33,11 @@ PROPENSITY = (
     "education",
     "target_group",
     "zone",
+    "phone",
     "certified",
     "months",
 )
-"""Registry variables of the propensity model; the type of phone stays with the restricted columns."""
+"""Registry variables of the propensity model (specification 2.3 point 2); of the phone only its kind."""
 
 MARGINS = {
     "programme x year": ("programme_year", "family_year", "family"),

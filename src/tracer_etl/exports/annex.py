@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _ESTIMATE = (
     "select e.indicator, i.name_id, i.name_en, e.group_by, e.level, e.unit, e.estimate, e.se, e.low, e.high, "
-    "e.cohort_low, e.cohort_high, e.n, e.n_eff, e.weighted_total, e.unweighted, e.suppressed, e.note "
+    "e.cohort_low, e.cohort_high, e.n, e.n_eff, e.deff, e.weighted_total, e.unweighted, e.suppressed, e.note "
     "from marts.estimate e left join marts.indicator i on i.indicator = e.indicator "
     "order by e.indicator, e.group_by, e.level"
 )
@@ -42,6 +42,11 @@ COLUMNS = (
         "n, n_eff",
         "orang di balik angka; n efektif setelah pembobotan",
         "people behind the number; effective n after weighting",
+    ),
+    (
+        "deff",
+        "efek rancangan angka itu sendiri; kisarannya Wilson atas n / deff",
+        "design effect of the number itself; its range is Wilson's on n / deff",
     ),
     ("weighted_total", "orang dalam kerangka yang diwakili", "persons of the frame the number speaks for"),
     ("unweighted", "angka tanpa bobot, untuk perbandingan", "the number without weights, to compare"),

@@ -18,6 +18,7 @@ WITHHELD = (
     "withheld_rse",
     "exposed_under_30",
     "nobody_watched_that_long",
+    "not_estimable",
 )
 """Notes that say why there is no number, the first that applies counts."""
 

@@ -18,7 +18,7 @@ CHAPTERS = ("A", "S", "T", "E", "D", "M", "K", "C", "Q", "N", "F", "H", "X")
 """First letters of the indicators' ids, in the order of the specification: a chapter each."""
 
 MORE = ("N2", "N3", "N4", "score", "ptop", "icc")
-"""What other pages show that is no indicator of `marts.estimate`."""
+"""What other pages show that is no indicator of `marts.estimate`, or not in a study without a plan."""
 
 _INDICATOR = "select * from marts.indicator"
 
@@ -30,11 +30,11 @@ def _render(facts: Facts, desk: Desk) -> Markup:
         for letter in CHAPTERS
         if (terms := [_term(facts, row) for row in rows if row["indicator"][0] == letter])
     ]
-    kinds = sorted({row["kind"] for row in rows})
+    kinds, codes = sorted({row["kind"] for row in rows}), {row["indicator"] for row in rows}
     return desk.lay(
         "definitions.html.j2",
         chapters=chapters,
-        more=[(code, *_told(say(f"definitions.more_{code}"))) for code in MORE],
+        more=[(code, *_told(say(f"definitions.more_{code}"))) for code in MORE if code not in codes],
         kinds=[(kind, say(f"definitions.kind_{kind}")) for kind in kinds],
     )
 

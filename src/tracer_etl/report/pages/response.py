@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tracer_etl.report.facts import Facts, Row
     from tracer_etl.report.site import Desk
 
-RATES = ("F2", "F3", "F4_rr3", "F4_rr4", "F5", "F6", "F7", "F8_gross", "F8_net")
+RATES = ("F1", "F2", "F3", "F4_rr3", "F4_rr4", "F5", "F6", "F7", "F8_gross", "F8_net")
 FIELD_DAYS = 180
 """Longer than any round of field work (12 weeks)."""
 
