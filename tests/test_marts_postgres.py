@@ -94,6 +94,8 @@ def decide(connection) -> None:
     known = {"indicator": "S1", "group_by": "programme", "level": "barista", "estimate": 0.8, "n_eff": 17.0}
     table = pd.DataFrame([known | {"suppressed": False}]).reindex(columns=list(storing.ESTIMATE))
     storing.write(connection, "marts.estimate", storing.ESTIMATE, table)
+    widened = pd.DataFrame([["widening_enrolments", 1.06, ""]], columns=list(storing.DIAGNOSTIC))
+    storing.write(connection, "marts.weight_diagnostic", storing.DIAGNOSTIC, widened)
     store_plan(connection, make_plan(connection, read_plan(folder / "plan_2026.toml")))
     chosen = make_selection(
         connection, read_selection(folder / "selection_2026.toml"), "a key for tests only"
