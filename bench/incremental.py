@@ -101,8 +101,8 @@ def _answered(data: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def store(root: Path, stored: int) -> Study:
-    """Make the study with its landing, and load all of it without checks."""
+def landed(root: Path, stored: int) -> Study:
+    """Make the study with its landing."""
     (root / "study.toml").write_text(STUDY, encoding="utf-8")
     (root / "inbox").mkdir()
     form(root)
@@ -120,6 +120,12 @@ def store(root: Path, stored: int) -> Study:
         "proofs": [],
     }
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return study
+
+
+def store(root: Path, stored: int) -> Study:
+    """Make the study with its landing, and load all of it without checks."""
+    study = landed(root, stored)
     schema, recipe, pending = batches.pending(
         study, study.forms[0], read_corrections(study), withdrawn(study)
     )
