@@ -116,12 +116,15 @@ def imported(rehearsed, tmp_path_factory):
             key = "bc_alumni" if table.endswith("backcheck") else "alumni_id"
             connection.execute(f"update {table} set {key} = ids.now from ids where {key} = ids.was")
         stays = f"from {{}} where alumni_id in (select alumni_id from {person} where opt_out_at is null)"
-        for table, file in (("person", person), ("enrolment", enrolment)):
-            columns = connection.execute(f"describe clean.registry_{table}").fetchall()
+        files = {
+            "clean.registry_person": person,
+            "pii.registry_person": person,
+            "clean.registry_enrolment": enrolment,
+        }
+        for table, file in files.items():
+            columns = connection.execute(f"describe {table}").fetchall()
             kept = ", ".join(column[0] for column in columns)
-            connection.execute(
-                f"create or replace table clean.registry_{table} as select {kept} {stays.format(file)}"
-            )
+            connection.execute(f"create or replace table {table} as select {kept} {stays.format(file)}")
         make_marts(connection)
         yield connection
 

@@ -257,6 +257,10 @@ def test_an_effect_is_said_only_against_applicants_and_with_its_assumption(index
     assert re.search(r"\+\d\d points \(\+\d\d to \+\d\d\); n = 1\d\d and \d\d\d", english)
     assert "Education: Vocational upper secondary" in english
     assert "Rumpun pelatihan: minuman" in said(index.parent / "outcomes.html", "id")
+    assert re.search(
+        r"over the effect\): Rp\d\d\.\d million Rp\d\d\.\d million . Rp\d\d",
+        said(index.parent / "outcomes.html", "en"),
+    )
     assert {f"contrasts.family_{family}" for family in FAMILIES.values()} <= set(catalogue())
 
 

@@ -203,6 +203,16 @@ WORK = (
         _new_business,
     ),
     Indicator(
+        "A8_count",
+        "total",
+        "persons",
+        "Jumlah wirausaha baru",
+        "Number of new entrepreneurs",
+        "status 1-3 and business begun since the end of the training",
+        SELVES,
+        _new_business,
+    ),
+    Indicator(
         "A8_jobs",
         "total",
         "persons",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracer_etl.report.figures import written
+from tracer_etl.report.figures import find, written
 from tracer_etl.report.words import DASH, Both, catalogue, count, joined, plain, rupiah, say, share
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def section(facts: Facts, desk: Desk) -> Markup | None:
         "contrasts.html.j2",
         rows=[_line(row) for row in rows],
         sensitivity=[_borne(row) for row in tried],
+        additional=find(facts, "X2") if tried and ("X2", "all", "") in facts.estimates else None,
         balance=_balance(facts),
         overlap=_overlap(facts),
     )
