@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
+from openpyxl import load_workbook
 
 import postgres
 from cluster_world import many_days, tables
@@ -25,6 +26,9 @@ from tiny import receive, submission, tiny_study, whole_study
 from tracer_etl import partitions, pipeline
 from tracer_etl.errors import Refused, StudyError, TracerError, Unavailable
 from tracer_etl.starting import start_study
+from tracer_etl.study import read_study
+from tracer_etl.testing import FakeCentral
+from tracer_etl.testing.loopback import Fault
 from tracer_etl.warehouse import DATABASE
 
 if TYPE_CHECKING:
@@ -125,6 +129,25 @@ def test_a_flow_is_short_and_knows_only_what_does_the_work(path):
     }
 
 
+def test_every_deployment_names_a_flow_a_schedule_in_the_office_s_time_and_one_run_at_a_time():
+    from prefect.client.schemas.schedules import CronSchedule
+    from ruamel.yaml import YAML
+
+    written = YAML(typ="safe").load(FLOWS.parent / "prefect.yaml")["deployments"]
+    flows = {
+        one["entrypoint"].partition(":")[0].removeprefix("flows/").removesuffix(".py") for one in written
+    }
+    assert flows == {"refresh", "evidence", "review", "publish", "watch"}
+    for one in written:
+        path, _, name = one["entrypoint"].partition(":")
+        flow = getattr(flow_module(Path(path).stem), name)
+        assert flow.timeout_seconds
+        assert set(one.get("parameters", {})) <= set(flow.parameters.properties)
+        assert one["concurrency_limit"]["limit"] == 1
+        [schedule] = one["schedules"]
+        assert CronSchedule(**schedule).timezone == "Asia/Jakarta"
+
+
 def test_without_dask_the_flow_says_what_to_install():
     absent = f"import sys; sys.path.insert(0, {str(FLOWS)!r}); sys.modules['prefect_dask'] = None; "
     script = absent + "import runner; runner.dask('')"
@@ -132,6 +155,22 @@ def test_without_dask_the_flow_says_what_to_install():
     assert done.stderr.splitlines()[-1].endswith(
         "a cluster needs prefect-dask; pip install 'tracer-etl[dask]'"
     )
+
+
+@pytest.fixture
+def central(tmp_path, monkeypatch):
+    """Give a new study and the fake Central it is told of, with its form and six submissions."""
+    root = tmp_path / "demo"
+    start_study(root, date(2026, 11, 24))
+    with FakeCentral() as fake:
+        fake.publish(root / "forms/household.xlsx")
+        for sent in sorted(root.glob("rehearsal/*/*/submission.xml")):
+            fake.submit("household", sent.read_bytes())
+        user, password = fake.admin
+        told = {"SERVER": "central", "URL": fake.url, "USER": user, "PASSWORD": password, "PROJECT": "1"}
+        for name, value in told.items():
+            monkeypatch.setenv(f"TRACER_{name}", value)
+        yield root / "study.toml", fake
 
 
 # -- under a real server
@@ -178,6 +217,52 @@ def test_a_refusal_fails_the_run_at_once(refresh, prefect_server, tmp_path):
     state = refresh.refresh(str(study), return_state=True)
     assert state.is_failed()
     assert isinstance(state.result(raise_on_failure=False), Refused)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_form_that_is_stale_or_lacks_submissions_fails_the_watch(prefect_server, central):
+    study, fake = central
+    watch = flow_module("watch").watch
+
+    def said(hours=3):
+        state = watch(str(study), hours, return_state=True)
+        return state.is_failed(), state.message
+
+    assert said() == (True, "household: last pull never")
+    pipeline.refresh(read_study(study))
+    assert said() == (False, "fresh and complete")
+    assert said(hours=-1)[1].startswith("household: last pull 20")
+    fake.faults.append(Fault("status", "Submissions", 403, times=9))
+    with pytest.raises(Refused):
+        pipeline.pull(read_study(study))
+    failed, message = said()
+    assert failed
+    assert message.startswith("household: incomplete, ")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_forms_go_out_and_verdicts_come_back_and_evidence_is_made_anew_by_flows(prefect_server, central):
+    study, fake = central
+    refresh, publish, review, evidence = (
+        getattr(flow_module(name), name) for name in ("refresh", "publish", "review", "evidence")
+    )
+    book = load_workbook(study.parent / "forms/household.xlsx")
+    book["settings"]["C2"] = "2026112402"
+    assert book["settings"]["C1"].value == "version"
+    book.save(study.parent / "forms/household.xlsx")
+    publish(str(study))
+    assert fake.form("household").current.version == "2026112401"
+    publish(str(study), apply=True)
+    assert fake.form("household").current.version == "2026112402"
+    refresh(str(study))
+    review(str(study))
+    states = [one.review_state for one in fake.truth("household").values()]
+    assert sorted(states) == ["", "", "", "", "", "hasIssues"]
+    shutil.rmtree(study.parent / "var/report")
+    evidence(str(study))
+    assert (study.parent / "var/report/index.html").exists()
 
 
 @pytest.mark.slow
