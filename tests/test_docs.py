@@ -18,6 +18,7 @@ import licence_list
 import logic_coverage
 import marts_page
 import rule_list
+import tables_page
 from tracer_etl import __version__, errors
 from tracer_etl.cli import EXIT_CODES, cli
 from tracer_etl.evidence.storing import definitions
@@ -111,6 +112,7 @@ WRITTEN = {
     "docs/reference/lint.md": lint_page,
     "docs/reference/marts.md": partial(marts_page.page, GENERATED),
     "docs/reference/rules.md": partial(rule_list.page, GENERATED),
+    "docs/reference/study-tables.md": partial(tables_page.page, GENERATED),
 }
 
 
