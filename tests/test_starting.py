@@ -9,8 +9,10 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
 from tracer_etl.checks.expectations import written_rules
+from tracer_etl.cli import cli
 from tracer_etl.errors import StudyError
 from tracer_etl.lint import lint_form
 from tracer_etl.servers import connecting
@@ -89,3 +91,15 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StudyError, match="not empty"):
         start_study(tmp_path / "file", DAY)
+
+
+@pytest.mark.parametrize(
+    ("kind", "next_step"), [("folder", "&& tracer-etl run`"), ("kobo", "without the server")]
+)
+def test_the_command_says_what_to_do_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, next_step: str
+):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli, ["init", "demo", "--server", kind])
+    assert done.exit_code == 0
+    assert next_step in done.stderr

@@ -40,3 +40,14 @@ def test_what_a_run_remarks_on_names_the_form(tmp_path: Path) -> None:
     [remark] = pipeline.refresh(read_study(file)).remarks
     assert remark.startswith("visit: visit.zip/instances/2/")
     assert "not well-formed" in remark
+
+
+@pytest.mark.parametrize(
+    "more",
+    ['[[forms]]\nid = "visit"\nworkbook = "x.xlsx"\n', '[[reference]]\nname = "a"\nfile = "a.csv"\n' * 2],
+)
+def test_a_table_that_stands_there_twice_is_refused(tmp_path: Path, more: str) -> None:
+    file = study_folder(tmp_path)
+    file.write_text(f"{file.read_text(encoding='utf-8')}\n{more}", encoding="utf-8")
+    with pytest.raises(StudyError, match="stands there twice; change the first one"):
+        read_study(file)

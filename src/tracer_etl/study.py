@@ -223,6 +223,8 @@ def _study(document: Mapping[str, Any], root: Path) -> Study:
     storage = _storage(document["storage"], root)
     if not forms:
         raise StudyError("no form is listed", where="study.toml", remedy="add a [[forms]] table")
+    for tables, key in (("forms", "id"), ("reference", "name"), ("case_list", "name")):
+        _once(tables, [table[key] for table in document.get(tables, ())])
     return Study(
         name=study["name"],
         title=dict(study["title"]),
@@ -260,6 +262,14 @@ def _study(document: Mapping[str, Any], root: Path) -> Study:
         public=tuple(document.get("public", ())),
         shared=str(document["storage"].get("shared", "")),
     )
+
+
+def _once(tables: str, names: Sequence[str]) -> None:
+    """Refuse a second table of one name: which of the two holds, `direct` above all, must not be a guess."""
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            remedy = "change the first one, or take one out"
+            raise StudyError(f"[[{tables}]] {name} stands there twice", where="study.toml", remedy=remedy)
 
 
 def _reference(table: Mapping[str, Any], root: Path, landing: Path) -> Reference:

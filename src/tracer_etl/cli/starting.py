@@ -33,4 +33,10 @@ def init(folder: Path, server: str, timezone: str) -> None:
     today = datetime.now(ZoneInfo(zone(timezone))).date()
     for path in start_study(folder.absolute(), today, server=server, timezone=timezone):  # type: ignore[arg-type]
         click.echo(near(path))
-    line(f"tracer-etl: now `cd {near(folder.absolute())} && tracer-etl run`; README.md there says more")
+    place = near(folder.absolute())
+    if server == "folder":
+        line(f"tracer-etl: now `cd {place} && tracer-etl run`; README.md there says more")
+    else:
+        line(
+            f"tracer-etl: now `cd {place}`; README.md there says how to try it without the server, and what it needs"
+        )
