@@ -40,8 +40,8 @@ class Scenario:
     """One kind of truth.
 
     programmes: how many candidates; sizes: least and most respondents of a class; family_sd: spread between families, 0
-    where every programme is its own; pilots: candidates without alumni; earnings: E5 counts; whole: all ten criteria
-    count, weights and ratings are in doubt as well.
+    where every programme is its own; own_sd: spread within; pilots: candidates without alumni; earnings: E5 counts; whole:
+    all ten criteria count, weights and ratings are in doubt as well.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Scenario:
     in_field: bool = True
     earnings: bool = False
     whole: bool = False
+    own_sd: float = OWN_SD
 
 
 SCENARIOS = (
@@ -70,6 +71,7 @@ SCENARIOS = (
         earnings=True,
         whole=True,
     ),
+    Scenario("in-field work, families that mean nothing", family_sd=1e-9, own_sd=0.10),
 )
 
 
@@ -96,7 +98,7 @@ def true_rates(config: PlanConfig, scenario: Scenario, dice: np.random.Generator
         return dice.beta(14, 6, size)
     families = [one.family for one in config.candidates]
     means = {name: dice.normal(0.7, scenario.family_sd) for name in sorted(set(families))}
-    return np.clip(dice.normal([means[name] for name in families], OWN_SD), 0.02, 0.98)
+    return np.clip(dice.normal([means[name] for name in families], scenario.own_sd), 0.02, 0.98)
 
 
 def seen(

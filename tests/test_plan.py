@@ -38,6 +38,7 @@ from tracer_etl.evidence.plan_result import TABLES, make_plan, store_plan
 from tracer_etl.evidence.plan_shrinkage import (
     STRENGTHS,
     _log_likelihood,
+    _priors,
     beta_binomial,
     between_variance,
     normal_normal,
@@ -242,8 +243,12 @@ def test_a_new_candidate_moves_no_values_of_others(config):
 
 def test_beta_binomial_by_hand():
     shares = beta_binomial(np.array([0.8, 0.4]), np.array([10.0, 10.0]), ["f", "f"])
-    strength, overall = STRENGTHS[0], 12.5 / 21
-    prior = (4 + strength * overall) / (10 + strength)  # the other programme of the family: 4 of 10
+    # Strength 4, so 8 between families and 8 within. The other programme, 4 of 10, tells what 10 x 9 / 18 = 5 people would.
+    overall = 12.5 / 21
+    prior = (5 * 0.4 + 8 * overall) / 13
+    strength = 1 / (1 / 14 + 13 / (14 * 9)) - 1
+    assert STRENGTHS[0] == pytest.approx(4)
+    assert (prior, strength) == pytest.approx((0.520147, 4.727273), abs=1e-6)
     assert shares.successes[0, 0] == pytest.approx(prior * strength + 8)
     assert shares.failures[0, 0] == pytest.approx((1 - prior) * strength + 2)
     assert shares.probability.sum() == pytest.approx(1)
@@ -281,6 +286,22 @@ def test_normal_normal_by_hand():
     two = normal_normal(np.array([0.1, 0.5, np.nan]), np.array([0.1, 0.1, np.nan]), ["a", "b", "c"])
     assert two.mean[0] == pytest.approx((0.3 / 0.07 + 0.1 / 0.01) / (1 / 0.07 + 1 / 0.01))
     assert (two.mean[2], two.sd[2]) == pytest.approx((0.3, math.sqrt(0.07)))
+    # One family: 0.035 between and within; the other weighs 1/0.045, so the mean is known to 1/0.035 + 1/0.045 = 50.794.
+    near = normal_normal(np.array([0.1, 0.5]), np.array([0.1, 0.1]), ["a", "a"])
+    prior, spread = (0.3 / 0.035 + 0.5 / 0.045) / 50.7936508, 0.035 + 1 / 50.7936508
+    assert near.mean[0] == pytest.approx((prior / spread + 0.1 / 0.01) / (1 / spread + 1 / 0.01))
+
+
+def test_a_prior_is_as_wide_as_the_spread_alone_and_half_of_it_among_many():
+    size = np.full(2, 10.0)
+    _, alone = _priors(np.full(2, 0.5), size, 0.5, np.array([[20.0]]), np.zeros((2, 2)))
+    assert alone[0, 0] == pytest.approx(20, rel=0.02)
+    _, among = _priors(
+        np.full(2, 0.5), np.array([10.0, 1e9]), 0.5, np.array([[20.0]]), np.array([[0, 1e6], [1e6, 0]])
+    )
+    assert among[0, 0] == pytest.approx(40, rel=0.001)
+    _, pilot = _priors(np.full(2, 0.5), np.array([0.0, 10.0]), 0.5, np.array([[20.0]]), np.ones((2, 2)))
+    assert pilot[0, 0] == 20  # the whole spread
 
 
 def test_a_new_programme_is_a_pilot_and_not_punished(config):

@@ -1,8 +1,8 @@
 """Shrinkage: what a small class shows, pulled towards its family (specification 3.1).
 
 In-field work is Beta-Binomial, earnings Normal-Normal. The prior of a programme is what the *other* programmes of its
-family show, itself pulled towards all programmes; a programme without alumni has that prior with the whole spread
-between programmes, and nothing else.
+family show, itself pulled towards all programmes and as uncertain as few programmes leave it: half of the spread between
+programmes is taken to lie between families. A programme without alumni has that prior with the whole spread, and nothing else.
 """
 
 from __future__ import annotations
@@ -67,9 +67,8 @@ class Amounts:
 def beta_binomial(rate: Floats, size: Floats, families: Sequence[str]) -> Shares:
     """Give the posterior of each programme's share from its rate (0..1) of `size` respondents (0 = no alumni).
 
-    With strength M, the family's other programmes F and the rate of all programmes m, the prior mean is
-    (sum of successes in F + M m) / (sum of sizes in F + M), and the posterior Beta(prior mean M + y, ... + n - y).
-    The strengths are weighed by the Beta-Binomial likelihood of all programmes, log-normal before the data.
+    With a prior of mean p and strength K, see `_priors`, the posterior is Beta(p K + y, (1 - p) K + n - y). The strengths
+    between programmes are weighed by the Beta-Binomial likelihood of all programmes, log-normal before the data.
     """
     seen = size > 0
     count = np.where(seen, np.nan_to_num(rate) * size, 0.0)
@@ -77,12 +76,26 @@ def beta_binomial(rate: Floats, size: Floats, families: Sequence[str]) -> Shares
     weight = np.array([_log_likelihood(count[seen], size[seen], overall, m) for m in STRENGTHS])
     weight -= (np.log(STRENGTHS / TYPICAL_STRENGTH) / np.log(STRENGTH_FACTOR)) ** 2 / 2
     probability = np.exp(weight - weight.max())
-    others = _others(families)
     strength = STRENGTHS[:, None]
-    prior = (others @ count + strength * overall) / (others @ size + strength)
-    return Shares(
-        probability / probability.sum(), prior * strength + count, (1 - prior) * strength + size - count
-    )
+    mean, own = _priors(np.where(seen, np.nan_to_num(rate), 0.0), size, overall, strength, _others(families))
+    return Shares(probability / probability.sum(), mean * own + count, (1 - mean) * own + size - count)
+
+
+def _priors(
+    rate: Floats, size: Floats, overall: float, strength: Floats, others: Floats
+) -> tuple[Floats, Floats]:
+    """Give mean and strength of each programme's prior, one row per strength M between programmes.
+
+    Half of the spread lies between families and half within, each of strength 2M. A programme tells of its family what
+    n (2M + 1) / (2M + n) people would; the family's mean is known to 2M + the sum of those, and so the strength K of the
+    prior has 1 / (K + 1) = 1 / (S + 1) + S / ((S + 1) (2M + 1)): about M where nobody else is known, 2M where many are.
+    """
+    half = 2 * strength
+    weight = size * (half + 1) / (half + size)
+    known = half + weight @ others
+    mean = ((weight * rate) @ others + half * overall) / known
+    own = 1 / (1 / (known + 1) + known / ((known + 1) * (half + 1))) - 1
+    return mean, np.where(size > 0, own, strength)
 
 
 def _others(families: Sequence[str]) -> Floats:
@@ -104,18 +117,23 @@ def _log_likelihood(count: Floats, size: Floats, mean: float, strength: float) -
 def normal_normal(mean: Floats, error: Floats, families: Sequence[str]) -> Amounts:
     """Give the posterior of each programme's mean from its mean and standard error (NaN = no alumni).
 
-    The variance between programmes is DerSimonian and Laird's, at least `LEAST_SPREAD` squared.
+    The variance between programmes is DerSimonian and Laird's, at least `LEAST_SPREAD` squared; half of it lies between
+    families. The prior's is the half within and what is not known of the family's mean; without alumni the whole.
     """
     seen = np.isfinite(mean) & np.isfinite(error) & (error > 0)
     between = between_variance(mean[seen], error[seen])
     weight = np.where(seen, 1.0 / (np.where(seen, error, 1.0) ** 2 + between), 0.0)
     value = np.where(seen, mean, 0.0)
     overall = float(weight @ value / weight.sum()) if seen.any() else 0.0
+    half = between / 2
+    telling = np.where(seen, 1.0 / (np.where(seen, error, 1.0) ** 2 + half), 0.0)
     others = _others(families)
-    prior = (overall / between + others @ (weight * value)) / (1 / between + others @ weight)
+    known = 1 / half + others @ telling
+    prior = (overall / half + others @ (telling * value)) / known
+    spread = np.where(seen, half + 1 / known, between)
     precision = np.where(seen, 1.0 / np.where(seen, error, 1.0) ** 2, 0.0)
-    total = 1 / between + precision
-    return Amounts((prior / between + precision * value) / total, np.sqrt(1 / total))
+    total = 1 / spread + precision
+    return Amounts((prior / spread + precision * value) / total, np.sqrt(1 / total))
 
 
 def between_variance(mean: Floats, error: Floats) -> float:
