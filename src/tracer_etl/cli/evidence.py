@@ -154,12 +154,13 @@ def _loaded() -> Study:
 
 
 def _estimated(connection: Connection) -> None:
-    """Make the estimates where nobody has made them yet: the plan starts from them."""
+    """Make the estimates where nobody has made them yet, or only before an upgrade: the plan starts from them."""
     from tracer_etl.evidence.constants import Constants
     from tracer_etl.evidence.estimates import estimate_all
+    from tracer_etl.evidence.storing import ESTIMATE
 
-    found = "select 1 from information_schema.tables where table_schema = 'marts' and table_name = 'estimate'"
-    if not connection.execute(found).fetchall():
+    found = "select column_name from information_schema.columns where table_schema = 'marts' and table_name = 'estimate'"
+    if set(ESTIMATE) - {name for [name] in connection.execute(found).fetchall()}:
         line("tracer-etl: estimating first")
         estimate_all(connection, Constants())
 

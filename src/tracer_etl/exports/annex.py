@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     Sheet = tuple[str, Sequence[Sequence[object]]]
 
 _ESTIMATE = (
-    "select e.indicator, i.name_id, i.name_en, e.group_by, e.level, e.unit, e.estimate, e.se, e.low, e.high, "
-    "e.cohort_low, e.cohort_high, e.n, e.n_eff, e.deff, e.weighted_total, e.unweighted, e.suppressed, e.note "
+    "select e.indicator, i.name_id, i.name_en, e.group_by, e.level, {numbers} "
     "from marts.estimate e left join marts.indicator i on i.indicator = e.indicator "
     "order by e.indicator, e.group_by, e.level"
+)
+_NUMBERS = (
+    *("unit", "estimate", "se", "low", "high", "cohort_low", "cohort_high", "n", "n_eff", "deff"),
+    *("weighted_total", "unweighted", "suppressed", "note"),
 )
 _TABLES = {
     "definisi_definitions": ("indicator", ""),
@@ -86,9 +89,10 @@ def _about(title: Mapping[str, str]) -> Sheet:
 
 
 def _sheets(connection: DuckDBPyConnection) -> Iterator[Sheet]:
-    yield "angka_numbers", _rows(connection, _ESTIMATE)
+    # After an upgrade the copy lacks what only the next run makes.
+    kept = [f"e.{name}" for name in _NUMBERS if name in _columns(connection, "estimate")]
+    yield "angka_numbers", _rows(connection, _ESTIMATE.format(numbers=", ".join(kept)))
     for name, (table, order) in _TABLES.items():
-        # After an upgrade the copy lacks what only the next run makes.
         if _has(connection, table):
             yield name, _rows(connection, f"select * from marts.{table} {order}")
     if _has(connection, "plan_programme"):
@@ -103,5 +107,9 @@ def _rows(connection: DuckDBPyConnection, sql: str) -> Sequence[Sequence[object]
 
 
 def _has(connection: DuckDBPyConnection, table: str) -> bool:
-    sql = "select 1 from information_schema.tables where table_schema = 'marts' and table_name = ?"
-    return connection.execute(sql, [table]).fetchone() is not None
+    return bool(_columns(connection, table))
+
+
+def _columns(connection: DuckDBPyConnection, table: str) -> set[str]:
+    sql = "select column_name from information_schema.columns where table_schema = 'marts' and table_name = ?"
+    return {name for [name] in connection.execute(sql, [table]).fetchall()}
