@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +19,15 @@ import pytest
 
 import postgres
 from crash_world import World, differences, fork, inside, warm, world
-from tracer_etl import pipeline
-from tracer_etl.errors import LandingError, TracerError
+from tracer_etl import pipeline, running
+from tracer_etl.errors import LandingError, TracerError, WarehouseError
 from tracer_etl.landing import Landing
 from tracer_etl.servers import connecting
 from tracer_etl.study import read_study
 from tracer_etl.warehouse import open_warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 KILLS = int(os.environ.get("TRACER_CRASH_KILLS", "6"))
 BENCH = Path(__file__).parents[1] / "bench" / "crash.py"
@@ -106,6 +107,78 @@ def outcomes(*works: Callable[[], Any]) -> list[tuple[bool, str]]:
             told.append(pickle.loads(stream.read()))  # noqa: S301 - our own children
         os.waitpid(child, 0)
     return [(done, str(said)) for done, said in told]
+
+
+@contextmanager
+def stopped(victim: World, stage: str) -> Iterator[int]:
+    """Run the study in a process that waits in the middle of a stage while the block runs, then ends; give its id."""
+    (came, arrive), (wait, leave) = os.pipe(), os.pipe()
+
+    def waiting(items: Iterable[Any], label: str, total: int | None = None) -> Iterator[Any]:
+        del total
+        for item in items:
+            if label == f"{stage} tiny":
+                os.write(arrive, b".")
+                os.read(wait, 1)
+            yield item
+
+    def run() -> None:
+        os.close(leave)
+        victim.enter()
+        pipeline.refresh(read_study(victim.root / "study.toml"), (), waiting)
+
+    child, reader = fork(run)
+    os.close(wait)
+    assert os.read(came, 1) == b"."
+    try:
+        yield child
+    finally:
+        os.close(leave)
+        for pipe in (came, arrive, reader):
+            os.close(pipe)
+        os.waitpid(child, 0)
+
+
+def test_guarantee_1_who_comes_in_the_middle_of_a_run_changes_nothing(
+    victim: World, expected: dict[str, list[tuple[str, ...]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "PATIENCE", 0)
+    study = read_study(victim.root / "study.toml")
+
+    def tried(*stages: Callable[..., Any]) -> list[str]:
+        """Try each; give what was said."""
+        victim.enter()
+        told = []
+        for stage in stages:
+            with pytest.raises(WarehouseError) as raised:
+                stage(study)
+            told.append(str(raised.value))
+        return told
+
+    def asked() -> tuple[int, bool]:
+        """Pull, which may be done beside a run, and ask how the study stands."""
+        victim.enter()
+        pipeline.pull(study)
+        [one] = pipeline.status(study)
+        return one.landed, one.running
+
+    before = inside(asked)
+    with stopped(victim, "load"):
+        stages = (pipeline.build, pipeline.check, pipeline.load, pipeline.marts, pipeline.publish)
+        told = inside(lambda: tried(pipeline.refresh, *stages, pipeline.report))
+        assert set(told) == {"tiny: another run of this study is at work; let it end, then run again"}
+        assert inside(asked) == (before[0], not victim.server)
+    assert not differences(expected, inside(victim.dump))
+    assert inside(asked) == (len(expected["meta.submission"]), False)
+
+
+def test_guarantee_1_a_run_that_is_killed_keeps_nobody_out(
+    victim: World, expected: dict[str, list[tuple[str, ...]]]
+) -> None:
+    with stopped(victim, "check") as child:
+        os.kill(child, signal.SIGKILL)
+    inside(victim.run)
+    assert not differences(expected, inside(victim.dump))
 
 
 @pytest.mark.parametrize("limit", [9_000, 300_000])

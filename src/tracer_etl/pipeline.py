@@ -28,6 +28,7 @@ from tracer_etl.quarantine import settling
 from tracer_etl.quarantine.decisions import read_decisions
 from tracer_etl.records import EntitySource, silent
 from tracer_etl.report import DATA_DOCS
+from tracer_etl.running import one_at_a_time
 from tracer_etl.servers import connecting
 from tracer_etl.shared_landing import mirror
 from tracer_etl.shelf import write_atomically
@@ -119,6 +120,7 @@ def _pull_list(source: Source, reference: Reference) -> Pulled:
     return Pulled(reference.name, found.count, found.count, found.remarks)
 
 
+@one_at_a_time
 def build(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -> list[Built]:
     """Type every landed segment the warehouse has not, or made by another recipe, and replay the corrections.
 
@@ -142,6 +144,7 @@ def build(study: Study, forms: Sequence[str] = (), progress: Progress = silent) 
     return built
 
 
+@one_at_a_time
 def check(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -> list[Verdict]:
     """Judge every built batch by the form's own logic and the study's expectations."""
     from tracer_etl import checks
@@ -155,6 +158,7 @@ def check(study: Study, forms: Sequence[str] = (), progress: Progress = silent) 
     return verdicts
 
 
+@one_at_a_time
 def load(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -> list[Loaded]:
     """Load every checked batch and what people decided on it, each in one transaction, and the reference tables.
 
@@ -210,6 +214,7 @@ def _sources_of_oversight(study: Study) -> list[Path]:
     return [*rule_files(study.expectations), *code]
 
 
+@one_at_a_time
 def marts(study: Study) -> tuple[str, ...]:
     """Make the study's marts anew from the clean tables, in one transaction; with [evidence], estimates and plan too.
 
@@ -238,6 +243,7 @@ def judge_marts(study: Study) -> None:
         stop_if_failed(warehouse.connection, "marts", study.name)
 
 
+@one_at_a_time
 def publish(study: Study) -> Path:
     """Put a new analysts' copy in place of the old one.
 
@@ -251,6 +257,7 @@ def publish(study: Study) -> Path:
     return study.published
 
 
+@one_at_a_time
 def report(study: Study, *, data_docs: bool = False) -> Path:
     """Write the report and the codebooks from the published copy; `data_docs` adds those of Great Expectations.
 
@@ -275,6 +282,7 @@ def report(study: Study, *, data_docs: bool = False) -> Path:
     return write(study.published, study.report, dict(study.title))
 
 
+@one_at_a_time
 def refresh(
     study: Study,
     forms: Sequence[str] = (),
@@ -312,6 +320,7 @@ def _renew(study: Study, forms: Sequence[str], progress: Progress, pulled: Seque
     return Run(tuple(loaded), (*said, *_logs(study)), page, study.published, changed)
 
 
+@one_at_a_time
 def erase(study: Study, found: Erasure, progress: Progress = silent) -> Entry:
     """Take out what the open erasures of the log ask for, make all results anew, and prove it.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tracer_etl import batches
 from tracer_etl.landing import Landing
-from tracer_etl.warehouse import open_warehouse
+from tracer_etl.warehouse.counting import counts
 
 if TYPE_CHECKING:
     from tracer_etl.study import Study, StudyForm
@@ -19,7 +19,8 @@ class Status:
     """How one form stands: counts in submissions, and the last pull's proof.
 
     `last_pull` is ISO 8601, UTC; `on_server` is None before the first pull and after one that broke off;
-    `failed` says what the last pull lacks; `remarks` tell of drift it saw.
+    `failed` says what the last pull lacks; `remarks` tell of drift it saw. `running` tells that a run holds the file:
+    the counts are those it published last.
     """
 
     form_id: str
@@ -33,15 +34,16 @@ class Status:
     failed: str
     remarks: tuple[str, ...]
     versions: tuple[str, ...]
+    running: bool = False
 
 
 def status(study: Study) -> list[Status]:
-    """Tell how each form stands, without pulling."""
-    with open_warehouse(study) as warehouse:
-        return [_status(study, form, warehouse.summary(form.form_id)) for form in study.forms]
+    """Tell how each form stands, without pulling; a run may be at work meanwhile."""
+    found, running = counts(study)
+    return [_status(study, form, found[form.form_id], running=running) for form in study.forms]
 
 
-def _status(study: Study, form: StudyForm, loaded: Loaded) -> Status:
+def _status(study: Study, form: StudyForm, loaded: Loaded, *, running: bool) -> Status:
     landing = Landing(study.landing, form.form_id)
     last = landing.proofs[-1] if landing.proofs else {}
     failed = str(last.get("failed", "")) or "\n".join(last.get("missing", ()))
@@ -58,4 +60,5 @@ def _status(study: Study, form: StudyForm, loaded: Loaded) -> Status:
         failed=failed,
         remarks=tuple(last.get("remarks", ())),
         versions=batches.compiled(study, form).versions,
+        running=running,
     )

@@ -56,11 +56,12 @@ def plan(config: Path | None, as_json: bool) -> None:
     from tracer_etl.evidence.demand_rates import store_demand
     from tracer_etl.evidence.plan_config import read_plan
     from tracer_etl.evidence.plan_result import TABLES, make_plan, store_plan
+    from tracer_etl.running import alone
     from tracer_etl.warehouse import open_warehouse
 
     study = _loaded()
     wish = read_plan(config or plan_file(study))
-    with open_warehouse(study) as warehouse, warehouse.alone("marts") as connection:
+    with alone(study), open_warehouse(study) as warehouse, warehouse.alone("marts") as connection:
         _estimated(connection)
         store_demand(connection, wish.candidates, Constants())
         made = make_plan(connection, wish)
@@ -113,11 +114,12 @@ def select(config: Path | None, sheet: Path | None, as_json: bool) -> None:
         make_selection,
         store_selection,
     )
+    from tracer_etl.running import alone
     from tracer_etl.warehouse import open_warehouse
 
     study = _loaded()
     wish = read_selection(config or study.root / study.evidence.get("selection", SELECTION))
-    with open_warehouse(study) as warehouse, warehouse.alone("marts") as connection:
+    with alone(study), open_warehouse(study) as warehouse, warehouse.alone("marts") as connection:
         made = make_selection(connection, wish, os.environ.get(KEY, ""))
         store_selection(connection, made)
     pipeline.judge_marts(study)

@@ -158,6 +158,8 @@ def status(as_json: bool) -> None:
 
     found = pipeline.status(the_study())
     give(found, (*SUMMARY, "on_server", "last_pull", "complete", "versions"), as_json)
+    if any(one.running for one in found):
+        remark(["a run is at work: counted is what was published last"])
     for one in found:
         remark(f"{one.form_id}: {what}" for what in (*one.failed.splitlines(), *one.remarks))
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from tracer_etl.errors import WarehouseError
 from tracer_etl.names import literal, quote
 from tracer_etl.schema import BRIDGE_COLUMNS
-from tracer_etl.warehouse.contract import PARTITION, Loaded, areas
+from tracer_etl.warehouse.contract import PARTITION, areas
+from tracer_etl.warehouse.counting import summary
 from tracer_etl.warehouse.flows import COUNTED, IS_STORED, Touched, flows
 from tracer_etl.warehouse.meta import STAGED_CORRECTION, describe
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from tracer_etl.schema import Schema, SqlType
     from tracer_etl.study import Reference
-    from tracer_etl.warehouse.contract import Batch, Connection
+    from tracer_etl.warehouse.contract import Batch, Connection, Loaded
 
 
 class Loader(ABC):
@@ -96,15 +97,7 @@ class Loader(ABC):
 
     def summary(self, form_id: str, changed: int = 0) -> Loaded:
         """Count a form's submissions by state; a warned submission is good and has a listed warning."""
-        row = self.connection.execute(
-            "SELECT count(*) FILTER (WHERE state <> 'deleted'), count(*) FILTER (WHERE state = 'good'), "
-            "count(*) FILTER (WHERE state = 'set_aside'), (SELECT count(*) FROM meta.submission WHERE form_id = ? "
-            "AND state = 'good' AND _submission_id IN (SELECT _submission_id FROM quarantine.reason WHERE form_id = ?)) "
-            "FROM meta.submission WHERE form_id = ?",
-            [form_id] * 3,
-        ).fetchone()
-        landed, good, set_aside, warned = row or (0, 0, 0, 0)
-        return Loaded(form_id, landed, good, set_aside, warned, changed)
+        return summary(self.connection, form_id, changed)
 
     # -- loading
 
