@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from tracer_etl.schema import Schema, SqlType
 
-_STORED = f"STORAGE_VERSION '{STORAGE}', ROW_GROUP_SIZE {2 * 20_480}"
-"""Groups that a batch fills go to the file as they come; an unfilled one is kept in memory and packed at the end."""
+_STORED = f"STORAGE_VERSION '{STORAGE}', ROW_GROUP_SIZE 32768"
+"""Three and a little make a batch of 100,000: full groups go to the file as they come, what is left over is packed anew."""
 
 
 class Warehouse(Loader):
