@@ -24,6 +24,7 @@ from tracer_etl.corrections.replay import replay
 from tracer_etl.errors import StudyError
 from tracer_etl.landing import Landing
 from tracer_etl.logbook import Line
+from tracer_etl.names import quote
 from tracer_etl.servers.folder import FolderSource
 from tracer_etl.study import read_study
 
@@ -210,9 +211,10 @@ def parsed(lines: Sequence[str]) -> list[Line]:
 
 
 def content(folder: Path, schema: Schema) -> dict[str, list[Any]]:
-    names = [*(table.name for table in schema.tables), schema.bridge, "problems"]
+    asked = {table.name: ", ".join(map(quote, table.types())) for table in schema.tables}
     return {
-        name: duckdb.sql(f"SELECT * FROM '{folder / name}.parquet' ORDER BY ALL").fetchall() for name in names
+        name: duckdb.sql(f"SELECT {columns} FROM '{folder / name}.parquet' ORDER BY ALL").fetchall()
+        for name, columns in {**asked, schema.bridge: "*", "problems": "*"}.items()
     }
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tracer_etl.names import literal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
 MEMORY_LIMIT = "700MB"
 """DuckDB spills to disk beyond it, so that a million submissions need no more memory than a thousand."""
+
+_CLAIM_MB = 4 / (0.8 * 0.33)
+"""DuckDB claims 4 MB a column and thread for rows that stay in order, and lets one statement claim a part of the limit."""
 
 _BUFFER = 16 * 1024 * 1024
 
@@ -28,6 +33,18 @@ def scratch(folder: Path, timezone: str = "") -> DuckDBPyConnection:
         # Of all its cursors: they do not take over what is set for one connection.
         connection.execute(f"SET GLOBAL TimeZone = {literal(timezone)}")
     return connection
+
+
+@contextmanager
+def on_all_cores(connection: DuckDBPyConnection, columns: int) -> Iterator[None]:
+    """Let rows of so many columns be written in their order by every thread: what it takes is far less than its claim."""
+    row = connection.execute("SELECT current_setting('threads')").fetchone()
+    claim = round(columns * int(row[0]) * _CLAIM_MB) if row else 0
+    connection.execute(f"SET memory_limit = '{max(int(MEMORY_LIMIT.removesuffix('MB')), claim)}MB'")
+    try:
+        yield
+    finally:
+        connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
 
 
 def room(*longest: int) -> int:

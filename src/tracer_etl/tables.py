@@ -15,7 +15,7 @@ from tracer_etl.errors import LandingError
 from tracer_etl.names import literal, quote
 from tracer_etl.projection import BLANK, Projection, pointer, trimmed
 from tracer_etl.schema import BRIDGE_COLUMNS, GEOPOINT_PARTS, TOKENS
-from tracer_etl.scratch import room, scratch
+from tracer_etl.scratch import on_all_cores, room, scratch
 from tracer_etl.segments import verify
 
 if TYPE_CHECKING:
@@ -44,8 +44,9 @@ def build(
 ) -> Built:
     """Write `<table>.parquet` for every table of the Schema, the bridge, problems and tombstones.
 
-    One row per submission (its newest version within these segments), one per repeat instance. Date-times
-    without an offset are read as local time of `timezone`. `only` is a condition in SQL on the `key` of a submission.
+    One row per submission (its newest version within these segments), one per repeat instance. The root's file also
+    holds what the other tables were made of, in columns with a space in their names. Date-times without an offset are
+    read as local time of `timezone`. `only` is a condition in SQL on the `key` of a submission.
 
     Raises:
         LandingError: a segment is missing, cannot be read, or is not what was landed.
@@ -68,8 +69,9 @@ def build(
 class _Builder:
     """Holds the connection and the schema while the statements of one build run in order.
 
-    The lines are read once: answers are typed as they stream by, and what is kept of a row is its typed cells, its
-    problems, and the lists its repeats come from. A name with a space is no column's and no table's of a form.
+    The lines are read once: answers are typed as they stream by into the root's own file, where all that is made next
+    reads them: its typed cells, its problems, and the lists its repeats come from. A name with a space is no column's
+    and no table's of a form.
     """
 
     def __init__(
@@ -92,24 +94,25 @@ class _Builder:
             if table.parent:
                 typed = f"{self._typed(table, self._child_rows(table))} ORDER BY _submission_id, _row_id"
                 self.connection.execute(f"CREATE TEMP TABLE {_kept(table)} AS {typed}")
-            names = ", ".join(quote(name) for name in table.types())
-            self._copy(f"SELECT {names} FROM {_kept(table)}", table.name)
+                names = ", ".join(quote(name) for name in table.types())
+                self._copy(f"SELECT {names} FROM {_kept(table)}", table.name)
         self._copy(self._bridge(), self.schema.bridge)
         problems = [*self._row_problems(), *self._envelope_problems(), *self._unknown_fields()]
         union = " UNION ALL BY NAME ".join(f"({part})" for part in problems)
         self.connection.execute(f'CREATE TEMP TABLE "all problems" AS SELECT * FROM ({union}) ORDER BY ALL')
         self._copy('FROM "all problems"', "problems")
         self._copy(_ATTACHMENTS.format(root=self.root), "attachments")
-        self._copy(_TOMBSTONES, "tombstones")
         return Built(self.schema.form_id, self.folder, self._count(self.root), self._count('"all problems"'))
 
     def _count(self, table: str) -> int:
         row = self.connection.execute(f"SELECT count(*) FROM {table}").fetchone()
         return int(row[0]) if row else 0
 
+    def _path(self, file: str) -> Path:
+        return self.folder / f"{file}.parquet"
+
     def _copy(self, query: str, file: str) -> None:
-        path = literal(str(self.folder / f"{file}.parquet"))
-        self.connection.execute(f"COPY ({query}) TO {path} (FORMAT parquet, COMPRESSION snappy)")
+        self.connection.execute(f"COPY ({query}) TO {literal(str(self._path(file)))} ({_FORMAT})")
 
     # -- reading
 
@@ -125,20 +128,19 @@ class _Builder:
             + ", ".join(f"NULL::{kind} AS {quote(n)}" for n, kind in self._declared().items())
             + ")"
         )
-        typed = self._typed(self.schema.root, _ROOT_ROWS.format(source=source, only=self.only))
-        self.connection.execute(f'CREATE TEMP TABLE "all versions" AS {typed}')
-        # A deletion buries all that landed before it; what landed after it was restored or sent again.
-        # Only the few columns that decide go through the windows, never the answers.
-        self.connection.execute(
-            'DELETE FROM "all versions" WHERE rowid NOT IN (SELECT number FROM (SELECT rowid AS number, '
-            '_submission_id, _landed, _revision, "is deleted", max(_landed) FILTER ("is deleted" IS NOT NULL) '
-            'OVER (PARTITION BY _submission_id) AS buried FROM "all versions") '
-            "WHERE buried IS NULL OR _landed >= buried QUALIFY row_number() OVER (PARTITION BY _submission_id "
-            'ORDER BY "is deleted" IS NOT NULL, _revision DESC, _landed DESC) = 1)'
-        )
-        self.connection.execute(
-            f'CREATE TEMP VIEW {self.root} AS SELECT * FROM "all versions" WHERE "is deleted" IS NULL'
-        )
+        root = self.schema.root
+        width = len(root.types()) + len(_ENVELOPE) + len(self.schema.children(root)) + 1
+        with on_all_cores(self.connection, width):
+            self._copy(self._typed(root, _ROOT_ROWS.format(source=source, only=self.only)), root.name)
+        versions = f"read_parquet({literal(str(self._path(root.name)))}, file_row_number = true)"
+        self.connection.execute(_NEWEST.format(versions=versions))
+        self._copy(_TOMBSTONES, "tombstones")
+        if self._count(versions) > self._count(_PRESENT):
+            # Few batches bring a submission twice: only those are written twice.
+            present = f"SELECT * EXCLUDE (file_row_number) FROM {versions} WHERE file_row_number IN (FROM {_PRESENT})"
+            self._copy(present, f"{root.name} present")
+            self._path(f"{root.name} present").replace(self._path(root.name))
+        self.connection.execute(f"CREATE TEMP VIEW {self.root} AS FROM {literal(str(self._path(root.name)))}")
 
     def _declared(self) -> dict[str, str]:
         return {
@@ -317,4 +319,19 @@ _ATTACHMENTS = (
     "SELECT _submission_id, a.name AS name, a.sha256 AS sha256, a.bytes AS bytes, coalesce(a.present, true) AS present "
     'FROM (SELECT _submission_id, unnest("the attachments") AS a FROM {root}) ORDER BY ALL'
 )
-_TOMBSTONES = 'SELECT _submission_id, _landed, "is deleted" AS deleted_at FROM "all versions" WHERE "is deleted" IS NOT NULL'
+_FORMAT = "FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 51_200"
+"""Two groups hold a batch of 100,000, so that both cores write it."""
+# A deletion buries all that landed before it; what landed after it was restored or sent again.
+# Only the few columns that decide go through the windows, never the answers.
+_NEWEST = (
+    'CREATE TEMP TABLE "newest versions" AS SELECT number, _submission_id, _landed, "is deleted" FROM '
+    '(SELECT file_row_number AS number, _submission_id, _landed, _revision, "is deleted", max(_landed) '
+    'FILTER ("is deleted" IS NOT NULL) OVER (PARTITION BY _submission_id) AS buried FROM {versions}) '
+    "WHERE buried IS NULL OR _landed >= buried QUALIFY row_number() OVER (PARTITION BY _submission_id "
+    'ORDER BY "is deleted" IS NOT NULL, _revision DESC, _landed DESC) = 1'
+)
+_PRESENT = '(SELECT number FROM "newest versions" WHERE "is deleted" IS NULL)'
+_TOMBSTONES = (
+    'SELECT _submission_id, _landed, "is deleted" AS deleted_at FROM "newest versions" '
+    'WHERE "is deleted" IS NOT NULL ORDER BY number'
+)
