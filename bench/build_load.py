@@ -10,6 +10,7 @@ what DuckDB's read_json took, and the peak memory of the process. A busy machine
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
+import zstandard
 
 from tracer_etl import tables
 from tracer_etl.batches import SEGMENTS_PER_BATCH
@@ -120,9 +122,14 @@ def make(folder: Path, submissions: int, *, plain: bool = True) -> None:
 
 def segments(folder: Path) -> list[Segment]:
     """List what `make` wrote, as the landing would."""
-    files = sorted(folder.glob("*.ndjson.zst"))
-    digests = [(file, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files]
-    return [Segment(f.name[:8], f, SEGMENT_RECORDS, int(f.name[:8]), digest, ()) for f, digest in digests]
+    found = []
+    for file in sorted(folder.glob("*.ndjson.zst")):
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        with file.open("rb") as stream, zstandard.open(stream, "rb") as plain:
+            longest = max(map(len, io.BufferedReader(plain)))
+        first = int(file.name[:8])
+        found.append(Segment(file.name[:8], file, SEGMENT_RECORDS, first, digest, (), longest))
+    return found
 
 
 # -- the contenders
