@@ -69,7 +69,7 @@ WORLD: dict[str, list[Row]] = {
     ],
     "meta.finding": [
         {"rule": rule, "stage": "load", "scope": "enumerator", "key": who, "value": value, "detail": ""}
-        for rule, who, value in (("H17", "P02", "tidak pernah / never: 1 (0/0)"), ("H16", "P03", "0 / 1"))
+        for rule, who, value in (("H17", "P02", "tidak pernah diwawancarai / never interviewed: 1"), ("H16", "P03", "0 / 1"))
     ],
     "meta.check_result": [
         {"position": n, "rule": rule, "stage": "load", "scope": scope, "form_id": "alumni_tracer", "severity": severity,

@@ -227,7 +227,7 @@ def test_errors_are_shares_of_comparisons_and_never_is_none() -> None:
     assert (rates["P2"].compared, rates["P2"].share, rates["P2"].said) == (
         0,
         0,
-        "tidak pernah / never: 1 (0/0)",
+        "tidak pernah diwawancarai / never interviewed: 1",
     )
 
 

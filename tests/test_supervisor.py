@@ -88,7 +88,7 @@ def test_findings_are_counted_per_enumerator_and_rule_and_released_ones_are_gone
         ("P01", "H21", "info", "submission", 1, ""),
         ("P02", "H10", "warning", "submission", 3, ""),
         ("P02", "H12", "warning", "submission", 3, ""),
-        ("P02", "H17", "warning", "enumerator", None, "tidak pernah / never: 1 (0/0)"),
+        ("P02", "H17", "warning", "enumerator", None, "tidak pernah diwawancarai / never interviewed: 1"),
         ("P03", "H16", "info", "enumerator", None, "0 / 1"),
     ]
 

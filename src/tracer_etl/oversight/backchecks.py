@@ -40,11 +40,10 @@ class Errors:
     def said(self) -> str:
         """Word it for a supervisor: errors of comparisons, and how many say there was no interview."""
         figures = f"{self.wrong}/{self.compared}"
-        return (
-            f"tidak pernah / never: {self.never} ({figures})"
-            if self.never
-            else f"berbeda / differ: {figures}"
-        )
+        if not self.never:
+            return f"berbeda / differ: {figures}"
+        answers = f" ({figures})" if self.compared else ""
+        return f"tidak pernah diwawancarai / never interviewed: {self.never}{answers}"
 
 
 @check("back_check_errors")
