@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tracer_etl.oversight.registry import Check
     from tracer_etl.privacy.erasing import Erasure
     from tracer_etl.privacy.pdp_log import Entry
+    from tracer_etl.privacy.withdrawal import Withdrawn
     from tracer_etl.quarantine.decisions import Decision
     from tracer_etl.records import Progress, Source, Verdict
     from tracer_etl.servers import Options
@@ -168,9 +169,9 @@ def load(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -
         ChecksFailed: a check of the whole found something; all is loaded, and nothing of it may be published.
     """
     changed: dict[str, int] = {}
-    decided, log = read_decisions(study), read_corrections(study)
+    decided, log, out = read_decisions(study), read_corrections(study), withdrawn(study)
     with open_warehouse(study) as warehouse:
-        for reference in references(study):
+        for reference in references(study, out):
             warehouse.load_reference(reference, batches.digest([reference.file], str(reference.direct)))
         for form in study.chosen(forms):
             touched = 0
@@ -180,7 +181,7 @@ def load(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -
             note_unlanded(warehouse, form.form_id, log)
             shutil.rmtree(study.staging / form.form_id, ignore_errors=True)
             warehouse.record_pulls(form.form_id, Landing(study.landing, form.form_id).proofs)
-        moved = _oversee(study, warehouse, "load", decided)
+        moved = _oversee(study, warehouse, "load", out, decided)
         warehouse.summarise([form.form_id for form in study.forms])
         pdp_log.keep(warehouse, study.pdp_log)
         stop_if_failed(warehouse.connection, "load", study.name)
@@ -188,7 +189,7 @@ def load(study: Study, forms: Sequence[str] = (), progress: Progress = silent) -
 
 
 def _oversee(
-    study: Study, warehouse: Warehouse, stage: Stage, decided: Sequence[Decision] = ()
+    study: Study, warehouse: Warehouse, stage: Stage, out: Withdrawn, decided: Sequence[Decision] = ()
 ) -> dict[str, int]:
     """Judge the checks of a stage where anything changed since; give how many submissions moved, per form."""
     rules = read_rules(study.expectations, [form.form_id for form in study.forms])
@@ -197,15 +198,15 @@ def _oversee(
         return {}
     if stage == "load" and overseen(warehouse.connection) == state:
         return {}
-    return judge(warehouse, rules, _known_checks(study), stage, decided, state)
+    return judge(warehouse, rules, _known_checks(study, out), stage, decided, state)
 
 
-def _known_checks(study: Study) -> dict[str, Check]:
+def _known_checks(study: Study, out: Withdrawn) -> dict[str, Check]:
     """Gather the checks in Python: the core's own, those that read the landing, and those of the evidence."""
     from tracer_etl.evidence.selection_checks import CHECKS
 
     landed = {**checks_of_files(study.landing), **checks_of_edits(study.landing)}
-    return {**builtin(), **landed, **checks_of_withdrawn(withdrawn(study).people), **CHECKS}
+    return {**builtin(), **landed, **checks_of_withdrawn(out.people), **CHECKS}
 
 
 def _sources_of_oversight(study: Study) -> list[Path]:
@@ -239,7 +240,7 @@ def judge_marts(study: Study) -> None:
         ChecksFailed: one found something; the marts may not be published.
     """
     with open_warehouse(study) as warehouse:
-        _oversee(study, warehouse, "marts")
+        _oversee(study, warehouse, "marts", withdrawn(study))
         stop_if_failed(warehouse.connection, "marts", study.name)
 
 

@@ -145,9 +145,9 @@ def _among(value: str, keys: frozenset[str]) -> str:
     return f"{value} IN ({', '.join(map(literal, sorted(keys)))})" if keys else "false"
 
 
-def references(study: Study) -> Iterator[Reference]:
+def references(study: Study, out: Withdrawn) -> Iterator[Reference]:
     """Give every reference table without the rows of who is out; the copies lie in staging while they are read."""
-    out, folder = withdrawn(study), study.staging / "_references"
+    folder = study.staging / "_references"
     try:
         for one in study.references:
             yield without(one, out, folder)
