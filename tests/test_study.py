@@ -51,3 +51,11 @@ def test_a_table_that_stands_there_twice_is_refused(tmp_path: Path, more: str) -
     file.write_text(f"{file.read_text(encoding='utf-8')}\n{more}", encoding="utf-8")
     with pytest.raises(StudyError, match="stands there twice; change the first one"):
         read_study(file)
+
+
+def test_a_registry_that_hides_no_column_is_refused(tmp_path: Path) -> None:
+    file = study_folder(tmp_path)
+    more = '[[reference]]\nname = "people"\nfile = "people.csv"\n[privacy]\nregistry = "people"\nkey = "id"\n'
+    file.write_text(f"{file.read_text(encoding='utf-8')}\n{more}", encoding="utf-8")
+    with pytest.raises(StudyError, match="none of its columns is `direct`"):
+        read_study(file)

@@ -225,6 +225,7 @@ def _study(document: Mapping[str, Any], root: Path) -> Study:
         raise StudyError("no form is listed", where="study.toml", remedy="add a [[forms]] table")
     for tables, key in (("forms", "id"), ("reference", "name"), ("case_list", "name")):
         _once(tables, [table[key] for table in document.get(tables, ())])
+    _registry_is_closed(document)
     return Study(
         name=study["name"],
         title=dict(study["title"]),
@@ -270,6 +271,15 @@ def _once(tables: str, names: Sequence[str]) -> None:
         if name in names[:number]:
             remedy = "change the first one, or take one out"
             raise StudyError(f"[[{tables}]] {name} stands there twice", where="study.toml", remedy=remedy)
+
+
+def _registry_is_closed(document: Mapping[str, Any]) -> None:
+    registry = document.get("privacy", {}).get("registry")
+    for table in document.get("reference", ()):
+        if table["name"] == registry and not table.get("direct"):
+            what = f"[[reference]] {registry} is the registry of persons, and none of its columns is `direct`"
+            remedy = "list there what identifies people, or analysts would get it"
+            raise StudyError(what, where="study.toml", remedy=remedy)
 
 
 def _reference(table: Mapping[str, Any], root: Path, landing: Path) -> Reference:
