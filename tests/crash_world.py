@@ -166,7 +166,7 @@ def dumped(connection: Any) -> Dump:
     return found
 
 
-TIMES = {"pulled_at", "loaded_at", "at", "decided_at", "computed_at"}
+TIMES = {"pulled_at", "loaded_at", "at", "decided_at", "computed_at", "ended_at"}
 """Columns of the ledger that hold a time as text."""
 
 

@@ -110,7 +110,7 @@ def test_what_nobody_judged_is_not_called_kept(docs: Path) -> None:
 def test_the_index_counts_the_outcomes_of_every_table(docs: Path) -> None:
     counted = {
         row.xpath("string(th)"): [cell.text_content() for cell in row.xpath("td")[1:]]
-        for row in tree(docs / "index.html").xpath("//tbody/tr")
+        for row in tree(docs / "index.html").xpath("//tbody/tr[th/a]")
     }
     shown = lines(docs / "visit.html")
     kept = sum("✓" in line for line in shown.values())
@@ -172,14 +172,23 @@ STORED = [
 ]
 
 
+RUNS = [
+    (1, "2026-02-01T08:00:00+00:00", "visit", 4, 3, 1, 0),
+    (2, "2026-02-02T08:00:00+00:00", "visit", 10, 8, 2, 1),
+    (2, "2026-02-02T08:00:00+00:00", "other", 5, 5, 0, 0),
+]
+
+
 def counted(connection: Connection, folder: Path) -> dict[str, str]:
     (folder / "visit.yaml").write_text(RULES, encoding="utf-8")
     connection.execute("CREATE SCHEMA meta")
     for statement in META_TABLES:
-        if re.search(r"meta\.(row_check|pull) ", statement):
+        if re.search(r"meta\.(row_check|pull|run|run_check) ", statement):
             connection.execute(statement)
     for row in STORED:
         connection.execute(f"INSERT INTO meta.row_check VALUES ({', '.join('?' * len(row))})", list(row))
+    for row in RUNS:
+        connection.execute("INSERT INTO meta.run VALUES (?, ?, ?, ?, ?, ?, ?)", list(row))
     index = write_data_docs(folder / "out", [schema(folder / "form")], folder, connection)
     return {page.name: page.read_text(encoding="utf-8") for page in index.parent.iterdir()}
 
@@ -193,6 +202,8 @@ def test_both_databases_tell_the_same_of_all_batches(tmp_path: Path) -> None:
     words = spoken(tree(tmp_path / "one" / "out" / "visit.html"))
     assert "form:constraint data/x pulldata() is not compiled" in words
     assert "form:unreadable ditolak rejected Rusak Broken 5 1" in words
+    history = spoken(tree(tmp_path / "one" / "out" / "index.html"))
+    assert "2 2026-02-02 08:00 UTC 15 13 2 1 0 1 2026-02-01 08:00 UTC 4 3 1 0 0" in history
     with postgres.running() as server:
         session = connect(server.fresh())
         try:

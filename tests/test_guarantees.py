@@ -264,6 +264,8 @@ def test_guarantee_1_all_comes_back_from_the_landing_alone(
         "meta.ledger",
         "meta.check_result",
         "meta.row_check",
+        "meta.run",
+        "meta.run_check",
     }  # of one batch, where there had been two
     told = [
         line

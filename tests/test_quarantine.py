@@ -118,6 +118,24 @@ def test_a_release_moves_the_submission_whole_and_keeps_its_reasons(folder: Path
     assert after["meta.form_summary"] == [("visit", 2, 2, 0, 1)]
 
 
+def test_runs_that_changed_a_number_are_kept_and_others_leave_no_trace(folder: Path) -> None:
+    def history() -> list[tuple]:
+        with open_warehouse(read_study(folder / "study.toml")) as warehouse:
+            told = "SELECT run, landed, good, set_aside, warned FROM meta.run ORDER BY run"
+            found = [tuple(row) for row in warehouse.connection.execute(told).fetchall()]
+            checks = "SELECT rule, outcome, evaluated, findings FROM meta.run_check WHERE run = 1 AND rule = 'form:choice'"
+            assert warehouse.connection.execute(checks).fetchall() == [("form:choice", "found", 2, 1)]
+        return found
+
+    load(folder)
+    first = (1, 2, 1, 1, 0)
+    assert history() == [first]
+    decide(folder, "release", ALL)
+    load(folder)
+    load(folder)
+    assert history() == [first, (2, 2, 2, 0, 1)]
+
+
 def test_decisions_on_what_is_loaded_give_the_same_as_a_run_from_nothing(folder: Path) -> None:
     decide(folder, "release", ALL)
     decide(folder, "reject", "*", ONE, ONE)

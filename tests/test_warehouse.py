@@ -39,7 +39,7 @@ def run(path: Path) -> None:
 def content(
     path: Path, areas: tuple[str, ...] = ("clean", "pii", "quarantine", "meta")
 ) -> dict[str, list[tuple]]:
-    """Read every row of every table, ordered, but for when things were pulled."""
+    """Read every row of every table, ordered, but for when things were pulled and the history of runs."""
     with duckdb.connect(str(path), read_only=True) as connection:
         names = connection.execute(
             "SELECT table_schema, table_name FROM information_schema.tables ORDER BY ALL"
@@ -47,7 +47,8 @@ def content(
         return {
             f"{area}.{name}": connection.execute(f'SELECT * FROM {area}."{name}" ORDER BY ALL').fetchall()
             for area, name in names
-            if area in areas and (area, name) != ("meta", "pull")
+            if area in areas
+            and (area, name) not in (("meta", "pull"), ("meta", "run"), ("meta", "run_check"))
         }
 
 

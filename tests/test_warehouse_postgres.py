@@ -65,14 +65,14 @@ def address(server: Server, monkeypatch: pytest.MonkeyPatch) -> str:
 def content(
     warehouse: Warehouse, areas: tuple[str, ...] = ("clean", "pii", "quarantine", "meta")
 ) -> dict[str, list]:
-    """Read every row of every table, ordered, but for when things were pulled."""
+    """Read every row of every table, ordered, but for when things were pulled and the history of runs."""
     names = warehouse.connection.execute(
         "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE' ORDER BY 1, 2"
     ).fetchall()
     return {
         f"{area}.{name}": rows(warehouse.connection, f'{area}."{name}"')
         for area, name in names
-        if area in areas and (area, name) != ("meta", "pull")
+        if area in areas and (area, name) not in (("meta", "pull"), ("meta", "run"), ("meta", "run_check"))
     }
 
 
@@ -239,7 +239,7 @@ def figures(path: Path) -> dict[str, list[tuple]]:
 
 def _of_the_run(name: str, row: tuple) -> bool:
     """Tell what is about when and where a run was, not about the data: pulls, and the ledger oversight saw."""
-    return name == "meta.pull" or (name == "meta.setting" and row[0].startswith("overseen "))
+    return name in ("meta.pull", "meta.run") or (name == "meta.setting" and row[0].startswith("overseen "))
 
 
 def rounded(value: object) -> object:

@@ -33,6 +33,11 @@ _STORED = (
     "GROUP BY table_name, rule, severity, column_name, note, evaluated IS NOT NULL "
     "ORDER BY table_name, rule, severity, column_name, note"
 )
+_RUNS = (
+    "SELECT r.run, r.ended_at, CAST(sum(r.landed) AS BIGINT), CAST(sum(r.good) AS BIGINT), CAST(sum(r.set_aside) AS BIGINT), "
+    "CAST(sum(r.warned) AS BIGINT), (SELECT count(*) FROM meta.run_check c WHERE c.run = r.run AND c.outcome = 'found') "
+    "FROM meta.run r GROUP BY r.run, r.ended_at ORDER BY r.run DESC LIMIT 60"
+)
 NOT_RUN: Why = ("belum dijalankan: `tracer-etl run`", "not run yet: `tracer-etl run`")
 NO_ROW: Why = ("tidak ada baris untuk dinilai", "no row to judge")
 OUTCOMES = ("found", "unjudged", "passed")
@@ -104,7 +109,8 @@ def write_data_docs(out: Path, schemas: Sequence[Schema], expectations: Path, co
     stored = [Stored(*row) for row in connection.execute(_STORED).fetchall()]
     [[until]] = connection.execute("SELECT coalesce(max(pulled_at), '') FROM meta.pull").fetchall()
     sheets = list(_sheets(schemas, expectations, stored))
-    frame, said = _frame(), {"until": _moment(until), "sheets": sheets}
+    runs = [(number, _moment(at), *counts) for number, at, *counts in connection.execute(_RUNS).fetchall()]
+    frame, said = _frame(), {"until": _moment(until), "sheets": sheets, "runs": runs}
     out.mkdir(parents=True, exist_ok=True)
     wanted = {f"{sheet.table}.html": frame.render(**said, sheet=sheet) for sheet in sheets}
     wanted["index.html"] = frame.render(**said, sheet=None)

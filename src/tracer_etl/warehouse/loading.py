@@ -18,6 +18,7 @@ from tracer_etl.warehouse.contract import PARTITION, areas
 from tracer_etl.warehouse.counting import summary
 from tracer_etl.warehouse.flows import COUNTED, IS_STORED, Touched, flows
 from tracer_etl.warehouse.meta import STAGED_CORRECTION, describe
+from tracer_etl.warehouse.runs import record_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -268,7 +269,10 @@ class Loader(ABC):
                 self.connection.execute(f"INSERT INTO meta.pull VALUES ({marks})", [form_id, *values])
 
     def summarise(self, form_ids: Sequence[str]) -> None:
-        """Write the counts that may leave the loader's tables: no value of any submission is in them."""
+        """Write the counts that may leave the loader's tables, and keep them in the history of runs.
+
+        No value of any submission is in them.
+        """
         with self._transaction("summary"):
             self.connection.execute("DELETE FROM meta.form_summary")
             for form_id in form_ids:
@@ -286,6 +290,7 @@ class Loader(ABC):
                 self.connection.execute(f"INSERT INTO {table} {select}")
             self.connection.execute("DELETE FROM meta.check_result WHERE stage = 'check'")
             self.connection.execute(f"INSERT INTO meta.check_result {_ROW_CHECKS}")
+            record_run(self.connection)
 
 
 _ROW_CHECKS = (

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tracer_etl.warehouse.codelists import Row
     from tracer_etl.warehouse.contract import Connection
 
-LAYOUT = 7
+LAYOUT = 8
 """Counts changes of META_TABLES. A file of another layout is made anew: landing brings all of it again."""
 
 ROWS = 1000
@@ -104,6 +104,14 @@ META_TABLES = (
     (
         "CREATE TABLE IF NOT EXISTS meta.finding (rule VARCHAR, stage VARCHAR, scope VARCHAR, key VARCHAR, value VARCHAR, "
         "detail VARCHAR)"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS meta.run (run BIGINT, ended_at VARCHAR, form_id VARCHAR, landed BIGINT, good BIGINT, "
+        "set_aside BIGINT, warned BIGINT)"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS meta.run_check (run BIGINT, form_id VARCHAR, stage VARCHAR, rule VARCHAR, "
+        "severity VARCHAR, outcome VARCHAR, evaluated BIGINT, findings BIGINT)"
     ),
     (
         "CREATE TABLE IF NOT EXISTS quarantine.decision (form_id VARCHAR, line BIGINT, _submission_id VARCHAR, "

@@ -20,6 +20,7 @@ LOADER, ANALYST = "tracer_loader", "tracer_analyst"
 READABLE = (
     "layout", "setting", "pull", "form_version", "question", "choice", "language", "form_table", "column", "code",
     "form_summary", "set_aside", "released", "row_check", "check_result", "finding",
+    "run", "run_check",
 )  # fmt: skip
 """The `meta` tables analysts read: what forms say, and counts. A new one is closed until it is named here."""
 
