@@ -10,7 +10,8 @@ every round both batches are loaded into an empty warehouse, and their rows are 
     both    the two, and the closing of the database: DuckDB then writes what it kept
 
 COPY reads what it reads best and what was written before the clock starts: Parquet in DuckDB, CSV through the
-connection in PostgreSQL, one statement per table into a table of the same columns, keys and indexes. It finds out
+connection in PostgreSQL, one statement per table into a table of the same columns, keys and indexes (in DuckDB: in the same
+row groups). It finds out
 nothing: which submission is newer, which is set aside, what was loaded before. CPU seconds are those of this process
 and of the server's process that serves it. Printed is the median of the rounds, and the median of their ratios.
 """
@@ -38,9 +39,9 @@ from tracer_etl import tables
 from tracer_etl.names import literal, quote
 from tracer_etl.warehouse.contract import Batch
 from tracer_etl.warehouse.copying import TO_POSTGRES
+from tracer_etl.warehouse.duckdb import STORED
 from tracer_etl.warehouse.duckdb import Warehouse as DuckWarehouse
 from tracer_etl.warehouse.postgres import Warehouse as PostgresWarehouse
-from tracer_etl.warehouse.publishing import STORAGE
 from tracer_etl.warehouse.session import connect
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class DuckCopy:
     def __init__(self, work: Work, path: Path) -> None:
         self.work = work
         self.connection = duckdb.connect(config={"memory_limit": "1GB"})
-        self.connection.execute(f"ATTACH {literal(str(path))} AS plain (STORAGE_VERSION '{STORAGE}')")
+        self.connection.execute(f"ATTACH {literal(str(path))} AS plain ({STORED})")
         self.connection.execute("USE plain")
         self.connection.execute(f"SET TimeZone = {literal(TIMEZONE)}")
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tracer_etl.schema import Schema, SqlType
 
-_STORED = f"STORAGE_VERSION '{STORAGE}', ROW_GROUP_SIZE 32768"
+STORED = f"STORAGE_VERSION '{STORAGE}', ROW_GROUP_SIZE 32768"
 """Three and a little make a batch of 100,000: full groups go to the file as they come, what is left over is packed anew."""
 
 
@@ -42,7 +42,7 @@ class Warehouse(Loader):
             self.files = duckdb.connect(
                 config={"memory_limit": MEMORY_LIMIT, "temp_directory": f"{path}.tmp"}
             )
-            self.files.execute(f"ATTACH {literal(str(path))} AS warehouse ({_STORED})")
+            self.files.execute(f"ATTACH {literal(str(path))} AS warehouse ({STORED})")
             self.files.execute("USE warehouse")
             if new:
                 path.chmod(0o600)  # it holds `pii`
