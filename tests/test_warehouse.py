@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -17,7 +18,9 @@ from makers import schema, store, study_folder, xml
 from tracer_etl import pipeline
 from tracer_etl.errors import WarehouseError
 from tracer_etl.study import read_study
+from tracer_etl.warehouse import open_warehouse
 from tracer_etl.warehouse.contract import areas
+from tracer_etl.warehouse.counting import counts
 from tracer_etl.warehouse.duckdb import Warehouse
 
 if TYPE_CHECKING:
@@ -141,6 +144,28 @@ def test_a_lost_warehouse_is_rebuilt_from_landing_alone(tmp_path: Path) -> None:
     store(tmp_path / "inbox" / "visit.zip", {"a": xml(1, GOOD), "b": xml(2, BAD)})
     run(path)
     assert content(tmp_path / "var" / "warehouse.duckdb") == rows
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [(-1, "older .*; run `tracer-etl run`"), (1, "newer .*; upgrade")]
+)
+def test_who_only_reads_clears_no_older_warehouse_and_nobody_a_newer_one(
+    tmp_path: Path, change: int, words: str
+) -> None:
+    path = study_folder(tmp_path, {"a": xml(1, GOOD)})
+    run(path)
+    study = read_study(path)
+    with duckdb.connect(str(study.warehouse)) as connection:
+        connection.execute("UPDATE meta.layout SET number = number + ?", [change])
+    asked = [partial(open_warehouse, study, renew=False), partial(counts, study)]
+    asked += [partial(open_warehouse, study)] if change > 0 else []
+    for ask in asked:
+        with pytest.raises(WarehouseError, match=f"made by an? {words}"):
+            ask()
+    assert len(content(study.warehouse)["clean.visit"]) == 1
+    if change < 0:
+        run(path)
+        assert counts(study)[0]["visit"].landed == 1
 
 
 def test_every_column_has_exactly_one_place_for_good_rows(tmp_path: Path) -> None:

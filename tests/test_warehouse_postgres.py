@@ -781,6 +781,9 @@ def test_another_layout_is_made_anew_and_a_newer_one_left_alone(
             postgres.Warehouse(url, ZONE)
         assert server.execute("SELECT count(*) FROM meta.submission", url) == [(10,)]
     else:
+        with pytest.raises(WarehouseError, match=r"made by an older tracer_etl .*; run `tracer-etl run`"):
+            postgres.Warehouse(url, ZONE, renew=False)
+        assert server.execute("SELECT count(*) FROM meta.submission", url) == [(10,)]
         with postgres.Warehouse(url, ZONE) as warehouse:
             assert warehouse.recipe("visit") == ""
             assert warehouse.load(batch).landed == 10

@@ -278,7 +278,7 @@ def report(study: Study, *, data_docs: bool = False) -> Path:
     shutil.rmtree(study.report / DATA_DOCS, ignore_errors=True)
     if data_docs:
         schemas = [batches.compiled(study, form) for form in study.forms]
-        with open_warehouse(study) as warehouse:
+        with open_warehouse(study, renew=False) as warehouse:
             write_data_docs(study.report / DATA_DOCS, schemas, study.expectations, warehouse.connection)
     return write(study.published, study.report, dict(study.title))
 
@@ -346,7 +346,7 @@ def corrected(study: Study) -> list[Standing]:
     for form in study.forms:
         if any(line.fields["form"] == form.form_id for line in log):
             corrections_of(log, batches.compiled(study, form))
-    with open_warehouse(study) as warehouse:
+    with open_warehouse(study, renew=False) as warehouse:
         return standings(warehouse.connection, log)
 
 

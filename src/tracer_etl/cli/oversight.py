@@ -41,7 +41,7 @@ def oversight(everything: bool, rule: str | None, as_json: bool) -> None:
     study = the_study()
     if not has_warehouse(study):
         raise StudyError("nothing is loaded yet", where=study.warehouse.name, remedy="run `tracer-etl run`")
-    with open_warehouse(study) as warehouse:
+    with open_warehouse(study, renew=False) as warehouse:
         if rule:
             give(findings(warehouse.connection, rule), _FINDING, as_json)
             return

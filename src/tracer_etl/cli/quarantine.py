@@ -144,7 +144,7 @@ def _opened(study: Study) -> Warehouse:
 
     if not has_warehouse(study):
         raise StudyError("nothing is loaded yet", where=study.warehouse.name, remedy="run `tracer-etl run`")
-    return open_warehouse(study)
+    return open_warehouse(study, renew=False)
 
 
 def _case(study: Study, form: str, submission: str) -> Case:

@@ -175,10 +175,10 @@ def _projects(study: Study) -> dict[str, str]:
 
 def _planned(study: Study, desk: Desk, form_id: str) -> list[Step]:
     language = next(iter(study.title), "en")
-    with open_warehouse(study) as warehouse:
+    with open_warehouse(study, renew=False) as warehouse:
         found = findings(warehouse.connection, form_id, language)
     standing = desk.standing(form_id, found)
-    with open_warehouse(study) as warehouse:
+    with open_warehouse(study, renew=False) as warehouse:
         sound = good(warehouse.connection, form_id, [key for key in standing if key not in found])
     return plan(form_id, found, sound, standing, language=language, speaks=desk.speaks)
 

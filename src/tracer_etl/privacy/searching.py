@@ -85,7 +85,7 @@ def _databases(study: Study) -> Iterator[tuple[str, Connection]]:
     import duckdb
 
     if has_warehouse(study):
-        with open_warehouse(study) as warehouse:
+        with open_warehouse(study, renew=False) as warehouse:
             yield "warehouse", warehouse.connection
     if study.published.exists():
         with duckdb.connect(str(study.published), read_only=True) as copy:

@@ -13,21 +13,23 @@ DATABASE = "TRACER_DATABASE"
 """Names PostgreSQL in place of the DuckDB file: in the environment only, since a password may stand in it."""
 
 
-def open_warehouse(study: Study) -> Warehouse:
+def open_warehouse(study: Study, *, renew: bool = True) -> Warehouse:
     """Open the study's warehouse: the database TRACER_DATABASE names, else the file of study.toml.
+
+    What an older release made is cleared, to be filled anew from the landing; who only reads opens it without `renew`.
 
     Raises:
         StudyError: TRACER_DATABASE is no PostgreSQL address, or psycopg is not installed.
-        WarehouseError: locked, damaged, out of reach or not writable.
+        WarehouseError: locked, damaged, out of reach, not writable, or made by another release.
     """
     address = os.environ.get(DATABASE, "")
     if address:
         from tracer_etl.warehouse import postgres
 
-        return postgres.Warehouse(address, study.timezone)
+        return postgres.Warehouse(address, study.timezone, renew=renew)
     from tracer_etl.warehouse import duckdb
 
-    return duckdb.Warehouse(study.warehouse, study.timezone)
+    return duckdb.Warehouse(study.warehouse, study.timezone, renew=renew)
 
 
 def has_warehouse(study: Study) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tracer_etl.running import claim
 from tracer_etl.warehouse import DATABASE, open_warehouse
 from tracer_etl.warehouse.contract import Loaded
-from tracer_etl.warehouse.meta import LAYOUT, layout
+from tracer_etl.warehouse.meta import refuse_other
 from tracer_etl.warehouse.publishing import guarded
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ def counts(study: Study) -> tuple[dict[str, Loaded], bool]:
     """Count each form's submissions; tell whether the counts are those published last, since a run holds the file.
 
     Raises:
-        WarehouseError: warehouse or published copy are damaged, or out of reach.
+        WarehouseError: warehouse or published copy are damaged, out of reach, or of another release.
     """
     forms = [form.form_id for form in study.forms]
     found = {form_id: Loaded(form_id, 0, 0, 0, 0) for form_id in forms}
     if os.environ.get(DATABASE):
-        with open_warehouse(study) as warehouse:
+        with open_warehouse(study, renew=False) as warehouse:
             return {form_id: warehouse.summary(form_id) for form_id in forms}, False
     # Who reads the file keeps writers out of it: a run that begins meanwhile waits for this claim to end.
     with claim(study, patience=0) as free:
@@ -51,14 +51,14 @@ def counts(study: Study) -> tuple[dict[str, Loaded], bool]:
 
 
 def _loaded(path: Path, forms: Sequence[str]) -> Iterator[Loaded]:
-    """Count in the loader's file; one of another layout is made anew by the next run, and holds nothing till then."""
+    """Count in the loader's file."""
     import duckdb
 
     if not path.exists():
         return
     with guarded(path), duckdb.connect(str(path), read_only=True) as connection:
-        if layout(connection) == LAYOUT:
-            yield from [summary(connection, form_id) for form_id in forms]
+        refuse_other(connection, path.name, renew=False)
+        yield from [summary(connection, form_id) for form_id in forms]
 
 
 def _published(path: Path) -> Iterator[Loaded]:

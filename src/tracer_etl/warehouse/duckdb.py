@@ -9,7 +9,7 @@ from tracer_etl.names import literal, quote
 from tracer_etl.scratch import MEMORY_LIMIT
 from tracer_etl.warehouse.contract import one_transaction
 from tracer_etl.warehouse.loading import Loader
-from tracer_etl.warehouse.meta import prepare
+from tracer_etl.warehouse.meta import prepare, refuse_other
 from tracer_etl.warehouse.publishing import STORAGE, guarded, new_copy
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ class Warehouse(Loader):
     """The loader's DuckDB file; only one loader can hold it at a time.
 
     Raises:
-        WarehouseError: locked, damaged or not writable.
+        WarehouseError: locked, damaged, not writable, or made by another release.
     """
 
-    def __init__(self, path: Path, timezone: str) -> None:
+    def __init__(self, path: Path, timezone: str, *, renew: bool = True) -> None:
         """Open the file, and make where there is none its schemas and `meta` tables."""
         import duckdb
 
@@ -47,6 +47,11 @@ class Warehouse(Loader):
             if new:
                 path.chmod(0o600)  # it holds `pii`
             self.files.execute(f"SET TimeZone = {literal(timezone)}")
+            try:
+                refuse_other(self.files, path.name, renew=renew)
+            except BaseException:
+                self.files.close()
+                raise
             with self._transaction():
                 prepare(self.files, timezone)
 

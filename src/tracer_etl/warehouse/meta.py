@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracer_etl.errors import WarehouseError
 from tracer_etl.warehouse import codelists
 from tracer_etl.warehouse.contract import AREAS
 
@@ -152,6 +153,23 @@ def prepare(connection: Connection, timezone: str, translate: Callable[[str], st
     if zone(connection) != timezone:
         connection.execute("DELETE FROM meta.setting WHERE name = 'timezone'")
         connection.execute("INSERT INTO meta.setting VALUES ('timezone', ?)", [timezone])
+
+
+def refuse_other(connection: Connection, where: str, *, renew: bool) -> None:
+    """Refuse a newer layout, which an older release must not clear away; and an older one, unless it may be renewed.
+
+    Raises:
+        WarehouseError: another release made it.
+    """
+    present = layout(connection)
+    if present > LAYOUT:
+        what = f"was made by a newer tracer_etl (layout {present}, this one makes {LAYOUT})"
+        raise WarehouseError(what, where=where, remedy="upgrade tracer_etl here")
+    if present not in (0, LAYOUT) and not renew:
+        what = f"was made by an older tracer_etl (layout {present}, this one makes {LAYOUT})"
+        raise WarehouseError(
+            what, where=where, remedy="run `tracer-etl run`: it makes it anew from the landing"
+        )
 
 
 def layout(connection: Connection) -> int:

@@ -13,7 +13,7 @@ from tracer_etl.warehouse.contract import AREAS, PUBLISHED, areas
 from tracer_etl.warehouse.copying import TO_POSTGRES, copy_in, copy_out
 from tracer_etl.warehouse.labels import comment_tables
 from tracer_etl.warehouse.loading import Loader
-from tracer_etl.warehouse.meta import LAYOUT, layout, prepare, zone
+from tracer_etl.warehouse.meta import LAYOUT, layout, prepare, refuse_other, zone
 from tracer_etl.warehouse.publishing import guarded, new_copy
 from tracer_etl.warehouse.session import LOCK_TIMEOUT, Session, connect, telling
 
@@ -50,7 +50,7 @@ class Warehouse(Loader):
         WarehouseError: out of reach, without the rights it needs, or in use by something else.
     """
 
-    def __init__(self, address: str, timezone: str) -> None:
+    def __init__(self, address: str, timezone: str, *, renew: bool = True) -> None:
         """Connect, become the loader's role, and make where there are none the schemas and `meta` tables."""
         import duckdb
 
@@ -58,27 +58,25 @@ class Warehouse(Loader):
         self.files = duckdb.connect(config={"memory_limit": "500MB"})
         try:
             with telling(self.session.where):
-                self._open(timezone)
+                self._open(timezone, renew=renew)
         except BaseException:
             self.__exit__()
             raise
 
-    def _open(self, timezone: str) -> None:
+    def _open(self, timezone: str, *, renew: bool) -> None:
         roles.assume(self.session)
         settings = {"TimeZone": timezone, "search_path": "", "lock_timeout": LOCK_TIMEOUT, "DateStyle": "ISO"}
         for name, value in settings.items():
             self.session.execute("SELECT set_config(?, ?, false)", [name, value])
         self.files.execute("SET TimeZone = 'UTC'")
+        refuse_other(self.session, self.session.where, renew=renew)
         if layout(self.session) != LAYOUT or zone(self.session) != timezone:
             with self._transaction("layout"):
                 self._prepare(timezone)
 
     def _prepare(self, timezone: str) -> None:
-        """Make or renew the layout; what is not ours, or made by a newer version, is left alone."""
+        """Make or renew the layout; what is not ours is left alone."""
         present = layout(self.session)
-        if present > LAYOUT:
-            what = f"was made by a newer tracer_etl (layout {present}, this one makes {LAYOUT})"
-            raise WarehouseError(what, where=self.session.where, remedy="upgrade tracer_etl here")
         foreign = None if present else self._foreign()
         if foreign:
             what = f"has a schema {foreign} that tracer_etl did not make"
