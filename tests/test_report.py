@@ -261,6 +261,7 @@ def test_an_effect_is_said_only_against_applicants_and_with_its_assumption(index
         r"over the effect\): Rp\d\d\.\d million Rp\d\d\.\d million . Rp\d\d",
         said(index.parent / "outcomes.html", "en"),
     )
+    assert "the lottery band of the 2026 selection will not need to" in said(index, "en")
     assert {f"contrasts.family_{family}" for family in FAMILIES.values()} <= set(catalogue())
 
 

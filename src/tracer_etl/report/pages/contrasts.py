@@ -20,12 +20,21 @@ _DESIGNS = ("before_after", "benchmark", "benchmark_same_mix", "applicants")
 _COVARIATES = ("work", "sex", "age", "education", "zone", "target_group", "welfare", "family")
 
 
+def compared(facts: Facts) -> bool:
+    """Tell whether the data allow the comparison with applicants not accepted."""
+    return facts.has(*TABLES) and any(map(_tried, facts.rows("select * from marts.contrast")))
+
+
+def _tried(row: Row) -> bool:
+    return bool(row["design"] == "applicants" and row["verdict"] != "not_allowed")
+
+
 def section(facts: Facts, desk: Desk) -> Markup | None:
     """Lay out the section of the page on outcomes; None in a copy made before there were contrasts."""
     if not facts.has(*TABLES):
         return None
     rows = sorted(facts.rows("select * from marts.contrast"), key=_place)
-    tried = [row for row in rows if row["design"] == "applicants" and row["verdict"] != "not_allowed"]
+    tried = [row for row in rows if _tried(row)]
     return desk.lay(
         "contrasts.html.j2",
         rows=[_line(row) for row in rows],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tracer_etl.report.figures import find, written
+from tracer_etl.report.pages import contrasts
 from tracer_etl.report.site import Page
 from tracer_etl.report.words import Both, count, say, share
 
@@ -124,7 +125,7 @@ def _rung_words(facts: Facts, claim: tuple[float, float]) -> Both | None:
 def _limits(facts: Facts) -> list[Both]:
     """Say what the numbers cannot tell."""
     worst, best, r = find(facts, "A1_worst"), find(facts, "A1_best"), find(facts, "F9")
-    found = [say("summary.limit_effect")]
+    found = [say("summary.limit_effect_compared" if contrasts.compared(facts) else "summary.limit_effect")]
     if worst.number is not None and best.number is not None:
         found.insert(0, say("summary.limit_bounds", worst=worst.value, best=best.value))
     if r.number is not None:
