@@ -117,7 +117,8 @@ class _Compiler:
         _, self.aliases = row_source(schema, table)
         self.terms: dict[str, str] = {}
         self.marks: dict[str, str] = {}
-        self.version = self._term(f"{self.aliases[schema.root.name]}._form_version")
+        # A form without a version has the empty label, its submissions have none.
+        self.version = self._term(f"coalesce({self.aliases[schema.root.name]}._form_version, '')")
         self.missed: list[str] = []
 
     def column(self, rule_id: str, promises: list[Promise]) -> str:
