@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from makers import FORM, Nothing, schema, store, xml
+from tracer_etl import tables
 from tracer_etl.errors import DriftError
-from tracer_etl.landing import Landing
+from tracer_etl.landing import Landing, Segment
 from tracer_etl.schema import schema_of
 from tracer_etl.servers.folder import FolderSource
 from tracer_etl.tables import build
@@ -55,6 +58,22 @@ def test_zero_submissions_give_the_same_tables(tmp_path: Path) -> None:
         ]
         assert described[0] == described[1]
         assert not rows(empty, name)
+
+
+def test_rows_stay_in_landing_order_where_a_submission_came_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "_FORMAT", "FORMAT parquet, ROW_GROUP_SIZE 2048")
+    lines = [
+        {"key": f"k{n}", "landed": n, "revision": 0, "version": "1", "data": {}} for n in range(1, 15_001)
+    ]
+    lines += [{**line, "landed": line["landed"] + 15_000} for line in lines[::3]]
+    file = tmp_path / "1.ndjson.zst"
+    file.write_bytes(zstandard.compress("\n".join(map(json.dumps, lines)).encode()))
+    build([Segment("1", file, len(lines), 1, "", ())], schema(tmp_path / "forms"), tmp_path / "out", TZ)
+    landed = [row[0] for row in rows(tmp_path / "out", "visit", "_landed")]
+    assert len(landed) == 15_000
+    assert landed == sorted(landed)
 
 
 def test_values_are_typed(tmp_path: Path) -> None:

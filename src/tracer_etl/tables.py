@@ -138,7 +138,8 @@ class _Builder:
         if self._count(versions) > self._count(_PRESENT):
             # Few batches bring a submission twice: only those are written twice.
             present = f"SELECT * EXCLUDE (file_row_number) FROM {versions} WHERE file_row_number IN (FROM {_PRESENT})"
-            self._copy(present, f"{root.name} present")
+            # What comes out of a join is copied in any order of its row groups.
+            self._copy(f"{present} ORDER BY file_row_number", f"{root.name} present")
             self._path(f"{root.name} present").replace(self._path(root.name))
         self.connection.execute(f"CREATE TEMP VIEW {self.root} AS FROM {literal(str(self._path(root.name)))}")
 
