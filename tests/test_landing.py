@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import zstandard
 
-from makers import xml
+from makers import schema, xml
 from tracer_etl.errors import Changed, LandingError, Unavailable
 from tracer_etl.landing import Landing
 from tracer_etl.records import Attachment, Deployed, Proof, Received, Tombstone
 from tracer_etl.servers.openrosa import received
+from tracer_etl.tables import build
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -190,6 +191,19 @@ def test_raw_bytes_that_are_not_what_was_received_are_not_written_anew(
     with pytest.raises(LandingError, match="raw file of segment 00000001 is not what was landed"):
         landing.erase({"uuid:00000001": "erased-1"}, {}, "t3")
     assert landing.manifest == Landing(tmp_path, "visit").manifest
+
+
+def test_a_segment_the_disk_does_not_give_back_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landing, _ = landed_twice(tmp_path)
+
+    def broken(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("hashlib.file_digest", broken)
+    with pytest.raises(LandingError, match="segment 00000001 is not what was landed; restore the landing"):
+        build(landing.segments(), schema(tmp_path / "forms"), tmp_path / "out", "UTC")
 
 
 def test_segments_of_releases_that_knew_one_digest_are_read(tmp_path: Path) -> None:

@@ -133,11 +133,14 @@ def lines_of(path: Path) -> Iterator[Any]:
 
 
 def is_whole(path: Path, sha256: str) -> bool:
-    """Tell whether a file is there and has that digest; without a digest to hold it against, whether it is there."""
+    """Tell whether a file can be read and has that digest; without a digest to hold it against, whether it is there."""
     if not sha256 or not path.is_file():
         return path.is_file()
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+    except OSError:
+        return False
 
 
 def verify(path: Path, sha256: str, form_id: str) -> Path:
