@@ -164,8 +164,8 @@ def test_guarantee_1_who_comes_in_the_middle_of_a_run_changes_nothing(
 
     before = inside(asked)
     with stopped(victim, "load"):
-        stages = (pipeline.build, pipeline.check, pipeline.load, pipeline.marts, pipeline.publish)
-        told = inside(lambda: tried(pipeline.refresh, *stages, pipeline.report))
+        stages = (pipeline.build, pipeline.check, pipeline.load, pipeline.marts, pipeline.judge_marts)
+        told = inside(lambda: tried(pipeline.refresh, *stages, pipeline.publish, pipeline.report))
         assert set(told) == {"tiny: another run of this study is at work; let it end, then run again"}
         assert inside(asked) == (before[0], not victim.server)
     assert not differences(expected, inside(victim.dump))

@@ -233,6 +233,7 @@ def marts(study: Study) -> tuple[str, ...]:
     return made
 
 
+@one_at_a_time
 def judge_marts(study: Study) -> None:
     """Judge the checks of the marts as they are now.
 
