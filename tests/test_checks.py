@@ -24,7 +24,8 @@ from tracer_etl.checks.compiled import compiled_rules
 from tracer_etl.errors import LandingError, StudyError
 from tracer_etl.form import read_form
 from tracer_etl.records import Verdict
-from tracer_etl.schema import Schema, schema_of
+from tracer_etl.schema import BESIDE, Schema, schema_of
+from tracer_etl.warehouse.meta import META_TABLES
 
 ROOT = Path(__file__).parents[1]
 EXPECTATIONS = ROOT / "expectations"
@@ -186,6 +187,36 @@ def test_an_older_version_is_held_to_its_own_form(tmp_path: Path) -> None:
     folder = stage(tmp_path / "s", schema, {"visit": rows})
     check(folder, schema, tmp_path)
     assert reasons(folder, "_submission_id, rule") == [("may", "form:choice"), ("new", "form:choice")]
+
+
+def test_a_form_without_a_version_is_judged(tmp_path: Path) -> None:
+    text = FORM.replace("| version  |", "|").replace(
+        "| visit                | 1        |", "| visit                |"
+    )
+    schema = make_schema(tmp_path / "forms", text)
+    assert schema.versions == ("",)
+    folder = stage(tmp_path / "s", schema, {"visit": [answers("a", work="2", _form_version=None)]})
+    assert check(folder, schema, tmp_path).by_rule == {"form:choice": 1}
+
+
+@pytest.mark.parametrize("name", sorted(BESIDE))
+def test_a_form_of_any_name_has_tables_of_its_own(tmp_path: Path, name: str) -> None:
+    schema = make_schema(tmp_path / "forms", FORM.replace("| visit   ", f"| {name} "))
+    root = schema.root.name
+    assert (schema.form_id, root.rpartition("_")[0]) == (name, name)
+    if name in ("judged", "named", "problems"):
+        folder = stage(tmp_path / "s", schema, {root: [answers("a", work="2")]})
+        assert check(folder, schema, tmp_path).by_rule == {"form:choice": 1}
+
+
+def test_what_lies_beside_the_tables_of_forms_is_known(tmp_path: Path) -> None:
+    schema = make_schema(tmp_path / "forms", FORM)
+    folder = stage(tmp_path / "s", schema, {"visit": [answers("a")]})
+    check(folder, schema, tmp_path)
+    made = {path.stem for path in folder.iterdir() if path.suffix == ".parquet"}
+    made |= {found[1] for table in META_TABLES if (found := re.search(r" (?:pii|quarantine)\.(\w+) ", table))}
+    assert len(made) > 10
+    assert made - {table.name for table in schema.tables} - {schema.bridge} <= BESIDE
 
 
 def test_problems_become_reasons_and_hide_what_follows_from_them(tmp_path: Path) -> None:

@@ -53,6 +53,21 @@ def test_a_table_that_stands_there_twice_is_refused(tmp_path: Path, more: str) -
         read_study(file)
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        '[[forms]]\nid = "Visit"\nworkbook = "x.xlsx"\n',
+        '[[forms]]\nid = "visit__job"\nworkbook = "x.xlsx"\n',
+        '[[reference]]\nname = "visit"\nfile = "a.csv"\n',
+    ],
+)
+def test_two_things_in_one_table_are_refused(tmp_path: Path, more: str) -> None:
+    file = study_folder(tmp_path)
+    file.write_text(f"{file.read_text(encoding='utf-8')}\n{more}", encoding="utf-8")
+    with pytest.raises(StudyError, match="would be one of form visit; give one of them another name"):
+        read_study(file)
+
+
 def test_a_registry_that_hides_no_column_is_refused(tmp_path: Path) -> None:
     file = study_folder(tmp_path)
     more = '[[reference]]\nname = "people"\nfile = "people.csv"\n[privacy]\nregistry = "people"\nkey = "id"\n'

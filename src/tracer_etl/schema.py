@@ -52,6 +52,13 @@ BRIDGE_COLUMNS: dict[str, SqlType] = {
     "_position": "BIGINT",
 }
 """One row per token chosen in a select_multiple or rank; `_position` counts from 1."""
+BESIDE = frozenset(
+    """
+    attachments checked corrections judged named problem_kinds problems reasons tombstones
+    _attachment _correction decision problem reason
+    """.split()
+)
+"""What lies beside the tables of forms, in staging and in the warehouse: a form of such a name gets another for its tables."""
 # Written by clients and servers, whether or not a form lists them: no answers.
 SYSTEM_PATHS = (
     ("meta", "instanceID"),
@@ -189,7 +196,7 @@ class _Union:
 
     def __init__(self, form_id: str) -> None:
         self.form_id = form_id
-        self.table_names: set[str] = set()
+        self.table_names = set(BESIDE)
         root = allocate([form_id], self.table_names)
         self.tables: dict[NodePath, str] = {(): root}
         self.bridge = allocate(["selected"], self.table_names, prefix=f"{root}__")

@@ -6,13 +6,15 @@ import logging
 import os
 import tomllib
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tracer_etl.errors import FormError, StudyError
 from tracer_etl.form import read_form
-from tracer_etl.schema import Schema, schema_of
+from tracer_etl.names import allocate
+from tracer_etl.schema import BESIDE, Schema, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -225,6 +227,7 @@ def _study(document: Mapping[str, Any], root: Path) -> Study:
         raise StudyError("no form is listed", where="study.toml", remedy="add a [[forms]] table")
     for tables, key in (("forms", "id"), ("reference", "name"), ("case_list", "name")):
         _once(tables, [table[key] for table in document.get(tables, ())])
+    _tables_are_apart(document)
     _registry_is_closed(document)
     return Study(
         name=study["name"],
@@ -271,6 +274,16 @@ def _once(tables: str, names: Sequence[str]) -> None:
         if name in names[:number]:
             remedy = "change the first one, or take one out"
             raise StudyError(f"[[{tables}]] {name} stands there twice", where="study.toml", remedy=remedy)
+
+
+def _tables_are_apart(document: Mapping[str, Any]) -> None:
+    """Refuse what would have its table among those of a form: the form's tables are dropped when it is made anew."""
+    forms = [(table["id"], allocate([table["id"]], set(BESIDE))) for table in document["forms"]]
+    tables = [*forms, *((table["name"], table["name"].lower()) for table in document.get("reference", ()))]
+    for (place, (form, root)), (other, (name, own)) in product(enumerate(forms), enumerate(tables)):
+        if place != other and f"{own}__".startswith(f"{root}__"):
+            what = f"the table of {name} would be one of form {form}"
+            raise StudyError(what, where="study.toml", remedy="give one of them another name")
 
 
 def _registry_is_closed(document: Mapping[str, Any]) -> None:
