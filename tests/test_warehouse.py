@@ -17,8 +17,9 @@ import pytest
 from makers import schema, store, study_folder, xml
 from tracer_etl import pipeline
 from tracer_etl.errors import WarehouseError
+from tracer_etl.running import claim
 from tracer_etl.study import read_study
-from tracer_etl.warehouse import open_warehouse
+from tracer_etl.warehouse import open_warehouse, reading
 from tracer_etl.warehouse.contract import areas
 from tracer_etl.warehouse.counting import counts
 from tracer_etl.warehouse.duckdb import Warehouse
@@ -100,6 +101,16 @@ def test_running_twice_changes_nothing(tmp_path: Path) -> None:
     run(path)
     assert landed_files(tmp_path) == before
     assert content(tmp_path / "var" / "warehouse.duckdb") == rows
+
+
+def test_a_run_waits_for_who_only_reads(tmp_path: Path) -> None:
+    study = read_study(study_folder(tmp_path, {}))
+    with reading(study) as warehouse:
+        assert warehouse.summary("visit").landed == 0
+        with claim(study, patience=0) as free:
+            assert not free
+    with claim(study, patience=0) as free:
+        assert free
 
 
 def test_an_edit_replaces_the_row_its_repeats_and_its_state(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from tracer_etl.servers import connecting
 from tracer_etl.shared_landing import mirror
 from tracer_etl.shelf import write_atomically
 from tracer_etl.status import status as status  # noqa: PLC0414 - flows call it here, by name
-from tracer_etl.warehouse import open_warehouse
+from tracer_etl.warehouse import open_warehouse, reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -279,7 +279,7 @@ def report(study: Study, *, data_docs: bool = False) -> Path:
     shutil.rmtree(study.report / DATA_DOCS, ignore_errors=True)
     if data_docs:
         schemas = [batches.compiled(study, form) for form in study.forms]
-        with open_warehouse(study, renew=False) as warehouse:
+        with reading(study) as warehouse:
             write_data_docs(study.report / DATA_DOCS, schemas, study.expectations, warehouse.connection)
     return write(study.published, study.report, dict(study.title))
 
@@ -347,7 +347,7 @@ def corrected(study: Study) -> list[Standing]:
     for form in study.forms:
         if any(line.fields["form"] == form.form_id for line in log):
             corrections_of(log, batches.compiled(study, form))
-    with open_warehouse(study, renew=False) as warehouse:
+    with reading(study) as warehouse:
         return standings(warehouse.connection, log)
 
 

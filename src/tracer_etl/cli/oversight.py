@@ -36,12 +36,12 @@ def oversight(everything: bool, rule: str | None, as_json: bool) -> None:
     """
     from tracer_etl.errors import StudyError
     from tracer_etl.oversight.results import findings, results
-    from tracer_etl.warehouse import has_warehouse, open_warehouse
+    from tracer_etl.warehouse import has_warehouse, reading
 
     study = the_study()
     if not has_warehouse(study):
         raise StudyError("nothing is loaded yet", where=study.warehouse.name, remedy="run `tracer-etl run`")
-    with open_warehouse(study, renew=False) as warehouse:
+    with reading(study) as warehouse:
         if rule:
             give(findings(warehouse.connection, rule), _FINDING, as_json)
             return

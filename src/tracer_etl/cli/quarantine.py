@@ -22,6 +22,7 @@ from tracer_etl.cli.output import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from tracer_etl.quarantine.decisions import Verb
     from tracer_etl.quarantine.desk import Case
@@ -138,13 +139,13 @@ def _user() -> str:
         raise click.BadParameter(what, param_hint="--who") from error
 
 
-def _opened(study: Study) -> Warehouse:
+def _opened(study: Study) -> AbstractContextManager[Warehouse]:
     from tracer_etl.errors import StudyError
-    from tracer_etl.warehouse import has_warehouse, open_warehouse
+    from tracer_etl.warehouse import has_warehouse, reading
 
     if not has_warehouse(study):
         raise StudyError("nothing is loaded yet", where=study.warehouse.name, remedy="run `tracer-etl run`")
-    return open_warehouse(study, renew=False)
+    return reading(study)
 
 
 def _case(study: Study, form: str, submission: str) -> Case:

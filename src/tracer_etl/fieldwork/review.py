@@ -16,7 +16,7 @@ from tracer_etl.fieldwork.review_reasons import CLEARED, comment, findings, good
 from tracer_etl.landing import Landing
 from tracer_etl.records import silent
 from tracer_etl.shelf import write_atomically
-from tracer_etl.warehouse import has_warehouse, open_warehouse
+from tracer_etl.warehouse import has_warehouse, reading
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -175,10 +175,10 @@ def _projects(study: Study) -> dict[str, str]:
 
 def _planned(study: Study, desk: Desk, form_id: str) -> list[Step]:
     language = next(iter(study.title), "en")
-    with open_warehouse(study, renew=False) as warehouse:
+    with reading(study) as warehouse:
         found = findings(warehouse.connection, form_id, language)
     standing = desk.standing(form_id, found)
-    with open_warehouse(study, renew=False) as warehouse:
+    with reading(study) as warehouse:
         sound = good(warehouse.connection, form_id, [key for key in standing if key not in found])
     return plan(form_id, found, sound, standing, language=language, speaks=desk.speaks)
 

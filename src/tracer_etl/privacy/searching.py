@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracer_etl.names import literal, quote
 from tracer_etl.segments import lines_of
-from tracer_etl.warehouse import has_warehouse, open_warehouse
+from tracer_etl.warehouse import has_warehouse, reading
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -85,7 +85,7 @@ def _databases(study: Study) -> Iterator[tuple[str, Connection]]:
     import duckdb
 
     if has_warehouse(study):
-        with open_warehouse(study, renew=False) as warehouse:
+        with reading(study) as warehouse:
             yield "warehouse", warehouse.connection
     if study.published.exists():
         with duckdb.connect(str(study.published), read_only=True) as copy:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
+from tracer_etl.running import alone
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tracer_etl.study import Study
     from tracer_etl.warehouse.contract import Warehouse
 
@@ -30,6 +35,22 @@ def open_warehouse(study: Study, *, renew: bool = True) -> Warehouse:
     from tracer_etl.warehouse import duckdb
 
     return duckdb.Warehouse(study.warehouse, study.timezone, renew=renew)
+
+
+@contextmanager
+def reading(study: Study) -> Iterator[Warehouse]:
+    """Open the warehouse for who only reads it.
+
+    Who has the file open, if only to read, would break off a run: one that begins meanwhile waits for the block to end.
+
+    Raises:
+        StudyError, WarehouseError: as `open_warehouse`; or the file is in the hands of a run.
+    """
+    with (
+        nullcontext() if os.environ.get(DATABASE) else alone(study),
+        open_warehouse(study, renew=False) as warehouse,
+    ):
+        yield warehouse
 
 
 def has_warehouse(study: Study) -> bool:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from tracer_etl.running import claim
-from tracer_etl.warehouse import DATABASE, open_warehouse
+from tracer_etl.warehouse import DATABASE, reading
 from tracer_etl.warehouse.contract import Loaded
 from tracer_etl.warehouse.meta import refuse_other
 from tracer_etl.warehouse.publishing import guarded
@@ -41,7 +41,7 @@ def counts(study: Study) -> tuple[dict[str, Loaded], bool]:
     forms = [form.form_id for form in study.forms]
     found = {form_id: Loaded(form_id, 0, 0, 0, 0) for form_id in forms}
     if os.environ.get(DATABASE):
-        with open_warehouse(study, renew=False) as warehouse:
+        with reading(study) as warehouse:
             return {form_id: warehouse.summary(form_id) for form_id in forms}, False
     # Who reads the file keeps writers out of it: a run that begins meanwhile waits for this claim to end.
     with claim(study, patience=0) as free:
