@@ -104,6 +104,10 @@ class Work:
         return self.batches[number].folder / f"{table}.{kind}"
 
 
+_OWN = "COLUMNS(name -> name NOT LIKE '% %')"
+"""A name with a space is of what only the build keeps in the root's file."""
+
+
 def work(folder: Path, submissions: int) -> Work:
     """Build two batches, and write their tables as CSV, too."""
     schema = form(folder)
@@ -123,7 +127,9 @@ def work(folder: Path, submissions: int) -> Work:
         for number in range(len(batches)):
             for name in made.tables:
                 source, target = (literal(str(made.file(number, name, kind))) for kind in ("parquet", "csv"))
-                connection.execute(f"COPY (SELECT * FROM {source}) TO {target} (FORMAT csv, HEADER false)")
+                connection.execute(
+                    f"COPY (SELECT {_OWN} FROM {source}) TO {target} (FORMAT csv, HEADER false)"
+                )
     return made
 
 
@@ -217,7 +223,7 @@ class PostgresCopy:
 
     def _create(self, name: str) -> None:
         described = duckdb.execute(
-            f"DESCRIBE SELECT * FROM {literal(str(self.work.file(0, name, 'parquet')))}"
+            f"DESCRIBE SELECT {_OWN} FROM {literal(str(self.work.file(0, name, 'parquet')))}"
         )
         columns = [
             f"{quote(row[0])} {TO_POSTGRES.get(row[1], _plain(row[1]))}" for row in described.fetchall()

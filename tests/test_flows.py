@@ -24,7 +24,7 @@ from crash_world import differences
 from dask_cluster import Killer, workers
 from tiny import receive, submission, tiny_study, whole_study
 from tracer_etl import partitions, pipeline
-from tracer_etl.errors import Refused, StudyError, TracerError, Unavailable
+from tracer_etl.errors import Busy, Refused, StudyError, TracerError, Unavailable
 from tracer_etl.starting import start_study
 from tracer_etl.study import read_study
 from tracer_etl.testing import FakeCentral
@@ -95,9 +95,10 @@ def test_a_bug_is_not_tried_again(stages):
     assert not stages.mild(None, None, run_coro_as_sync(exception_to_failed_state(KeyError("x"))))
 
 
-def test_the_errors_tried_again_are_those_of_a_busy_server():
+def test_the_errors_tried_again_are_those_of_a_busy_server_or_study():
     assert Unavailable.retry
     assert not Refused.retry
+    assert Busy.retry
 
 
 def test_tasks_never_cache(stages):

@@ -20,7 +20,7 @@ import pytest
 import postgres
 from crash_world import World, differences, fork, inside, warm, world
 from tracer_etl import pipeline, running
-from tracer_etl.errors import LandingError, TracerError, WarehouseError
+from tracer_etl.errors import Busy, LandingError, TracerError
 from tracer_etl.landing import Landing
 from tracer_etl.servers import connecting
 from tracer_etl.study import read_study
@@ -150,7 +150,7 @@ def test_guarantee_1_who_comes_in_the_middle_of_a_run_changes_nothing(
         victim.enter()
         told = []
         for stage in stages:
-            with pytest.raises(WarehouseError) as raised:
+            with pytest.raises(Busy) as raised:
                 stage(study)
             told.append(str(raised.value))
         return told

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from makers import FORM, Nothing, schema, store, xml
 from tracer_etl import tables
-from tracer_etl.errors import DriftError
+from tracer_etl.errors import DriftError, LandingError
 from tracer_etl.landing import Landing, Segment
 from tracer_etl.schema import schema_of
 from tracer_etl.servers.folder import FolderSource
@@ -39,6 +39,14 @@ def rows(folder: Path, table: str, columns: str = "*") -> list[tuple]:
 
 def problems(folder: Path) -> list[tuple]:
     return rows(folder, "problems", "path, value, reason")
+
+
+def test_a_staging_folder_that_cannot_be_written_is_not_blamed_on_the_landing(tmp_path: Path) -> None:
+    (tmp_path / "out" / "visit.parquet").mkdir(parents=True)
+    with pytest.raises(
+        LandingError, match=r"^visit: the staging folder cannot be written .*; free disk space"
+    ):
+        built(tmp_path, {"a": xml(1)})
 
 
 def test_zero_submissions_give_the_same_tables(tmp_path: Path) -> None:

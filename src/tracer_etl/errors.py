@@ -6,13 +6,14 @@
       SubmissionError  one received file is unreadable: set aside, nothing else stops          exit 5
       ServerError
         Refused        the server says no (rights, address, no such form): ask for access      exit 3
-        Unavailable    network, overload, broken reply: the only error worth a retry           exit 4
+        Unavailable    network, overload, broken reply: worth a retry                          exit 4
         Changed        the server's answers contradict each other: pull again, or report       exit 3
         Partial        some forms were refused, all that came is in the report: see each       exit 3
       DriftError       landed data and forms disagree (unknown version): add that version      exit 5
       ChecksFailed     a check of the whole stopped the run, nothing is published: mend data   exit 7
-      LandingError     the landing area is damaged or not writable                             exit 6
+      LandingError     landing or staging is damaged or not writable                           exit 6
       WarehouseError   the warehouse is locked, full or not writable                           exit 6
+        Busy           another run of the study is at work: worth a retry                      exit 6
       NotReady         `doctor` found what would make a run fail: do what it says              exit 8
 
 Exit code 1 is an unforeseen failure (a bug); it comes with a traceback.
@@ -82,7 +83,7 @@ class Refused(ServerError):
 
 
 class Unavailable(ServerError):
-    """The server cannot answer now; the only error worth a retry."""
+    """The server cannot answer now; worth a retry."""
 
     exit_code = 4
     retry = True
@@ -126,7 +127,7 @@ class ChecksFailed(TracerError):
 
 
 class LandingError(TracerError):
-    """The landing area is damaged or cannot be written."""
+    """Landing or staging is damaged or cannot be written."""
 
     exit_code = 6
 
@@ -135,6 +136,12 @@ class WarehouseError(TracerError):
     """The warehouse is locked, full, damaged or cannot be written."""
 
     exit_code = 6
+
+
+class Busy(WarehouseError):
+    """Another run of the study is at work: it ends by itself, so this is worth a retry, too."""
+
+    retry = True
 
 
 class NotReady(TracerError):

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from tracer_etl.errors import WarehouseError
+from tracer_etl.errors import Busy, WarehouseError
 from tracer_etl.shelf import claimed
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def alone(study: Study) -> Iterator[None]:
     """Keep every other run of the study out while the block runs.
 
     Raises:
-        WarehouseError: another one is at work, or the staging folder cannot be written.
+        Busy: another one is at work.
+        WarehouseError: the staging folder cannot be written.
     """
     held, path = _HELD.get(), study.staging / LOCK
     if path in held:
@@ -47,7 +48,7 @@ def alone(study: Study) -> Iterator[None]:
     with claim(study, PATIENCE) as mine:
         if not mine:
             what, remedy = "another run of this study is at work", "let it end, then run again"
-            raise WarehouseError(what, where=study.name, remedy=remedy)
+            raise Busy(what, where=study.name, remedy=remedy)
         token = _HELD.set(held | {path})
         try:
             yield

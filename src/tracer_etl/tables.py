@@ -49,7 +49,7 @@ def build(
     read as local time of `timezone`. `only` is a condition in SQL on the `key` of a submission.
 
     Raises:
-        LandingError: a segment is missing, cannot be read, or is not what was landed.
+        LandingError: a segment is missing, cannot be read, or is not what was landed; or there is no room in `folder`.
     """
     import duckdb
 
@@ -60,10 +60,20 @@ def build(
         with scratch(folder, timezone) as connection:
             return _Builder(connection, segments, schema, folder, only).run()
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
-        what = f"a segment cannot be read ({str(error).splitlines()[0]})"
-        raise LandingError(
-            what, where=schema.form_id, remedy="restore the landing from its backup"
-        ) from error
+        raise _broken(error, folder, schema.form_id) from error
+
+
+def _broken(error: Exception, folder: Path, form_id: str) -> LandingError:
+    """Say whether it is the landing that cannot be read or the staging folder that cannot be written."""
+    told = str(error).splitlines()[0]
+    if str(folder) in told:
+        what, remedy = (
+            "the staging folder cannot be written",
+            "free disk space or mend its rights, then run again",
+        )
+    else:
+        what, remedy = "a segment cannot be read", "restore the landing from its backup"
+    return LandingError(f"{what} ({told})", where=form_id, remedy=remedy)
 
 
 class _Builder:
