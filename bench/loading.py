@@ -104,7 +104,7 @@ class Work:
         return self.batches[number].folder / f"{table}.{kind}"
 
 
-_OWN = "COLUMNS(name -> name NOT LIKE '% %')"
+_OWN = "COLUMNS(lambda name: name NOT LIKE '% %')"
 """A name with a space is of what only the build keeps in the root's file."""
 
 
