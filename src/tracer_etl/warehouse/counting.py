@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tracer_etl.study import Study
     from tracer_etl.warehouse.contract import Connection
 
+_PATIENCE = 0.5
+"""Seconds: another who only asks is done sooner, a run is not."""
+
 
 def summary(connection: Connection, form_id: str, changed: int = 0) -> Loaded:
     """Count a form's submissions by state; a warned submission is good and has a listed warning."""
@@ -44,7 +47,7 @@ def counts(study: Study) -> tuple[dict[str, Loaded], bool]:
         with reading(study) as warehouse:
             return {form_id: warehouse.summary(form_id) for form_id in forms}, False
     # Who reads the file keeps writers out of it: a run that begins meanwhile waits for this claim to end.
-    with claim(study, patience=0) as free:
+    with claim(study, _PATIENCE) as free:
         source = _loaded(study.warehouse, forms) if free else _published(study.published)
         found |= {one.form_id: one for one in source if one.form_id in found}
     return found, not free
