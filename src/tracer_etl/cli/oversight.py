@@ -34,13 +34,11 @@ def oversight(everything: bool, rule: str | None, as_json: bool) -> None:
     They are the study's expectations/study/*.yaml: checks across submissions, tables, enumerators and
     results. Submissions they set aside are in `tracer-etl quarantine list` like all others.
     """
-    from tracer_etl.errors import StudyError
     from tracer_etl.oversight.results import findings, results
-    from tracer_etl.warehouse import has_warehouse, reading
+    from tracer_etl.warehouse import reading, require_loaded
 
     study = the_study()
-    if not has_warehouse(study):
-        raise StudyError("nothing is loaded yet", where=study.warehouse.name, remedy="run `tracer-etl run`")
+    require_loaded(study)
     with reading(study) as warehouse:
         if rule:
             give(findings(warehouse.connection, rule), _FINDING, as_json)

@@ -140,11 +140,9 @@ def _user() -> str:
 
 
 def _opened(study: Study) -> AbstractContextManager[Warehouse]:
-    from tracer_etl.errors import StudyError
-    from tracer_etl.warehouse import has_warehouse, reading
+    from tracer_etl.warehouse import reading, require_loaded
 
-    if not has_warehouse(study):
-        raise StudyError("nothing is loaded yet", where=study.warehouse.name, remedy="run `tracer-etl run`")
+    require_loaded(study)
     return reading(study)
 
 

@@ -16,7 +16,7 @@ from tracer_etl.fieldwork.review_reasons import CLEARED, comment, findings, good
 from tracer_etl.landing import Landing
 from tracer_etl.records import silent
 from tracer_etl.shelf import write_atomically
-from tracer_etl.warehouse import has_warehouse, reading
+from tracer_etl.warehouse import reading, require_loaded
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -109,8 +109,7 @@ def review(
         ServerError: the server cannot be read.
     """
     chosen = [form.form_id for form in study.chosen(forms)]
-    if not has_warehouse(study):
-        raise StudyError("nothing is loaded yet", where=study.warehouse.name, remedy="run `tracer-etl run`")
+    require_loaded(study)
     desk = open_desk(study)
     for form_id in chosen:
         _refuse_other(study, form_id, desk.session.host)

@@ -6,6 +6,7 @@ import os
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
+from tracer_etl.errors import StudyError
 from tracer_etl.running import alone
 
 if TYPE_CHECKING:
@@ -51,6 +52,16 @@ def reading(study: Study) -> Iterator[Warehouse]:
         open_warehouse(study, renew=False) as warehouse,
     ):
         yield warehouse
+
+
+def require_loaded(study: Study) -> None:
+    """Refuse to read before anything was loaded.
+
+    Raises:
+        StudyError: there is nothing to open.
+    """
+    if not has_warehouse(study):
+        raise StudyError("nothing is loaded yet", where=study.warehouse.name, remedy="run `tracer-etl run`")
 
 
 def has_warehouse(study: Study) -> bool:
