@@ -159,10 +159,10 @@ def _estimated(connection: Connection) -> None:
     """Make the estimates where nobody has made them yet, or only before an upgrade: the plan starts from them."""
     from tracer_etl.evidence.constants import Constants
     from tracer_etl.evidence.estimates import estimate_all
+    from tracer_etl.evidence.marts import column_names
     from tracer_etl.evidence.storing import ESTIMATE
 
-    found = "select column_name from information_schema.columns where table_schema = 'marts' and table_name = 'estimate'"
-    if set(ESTIMATE) - {name for [name] in connection.execute(found).fetchall()}:
+    if set(ESTIMATE) - column_names(connection, "estimate"):
         line("tracer-etl: estimating first")
         estimate_all(connection, Constants())
 

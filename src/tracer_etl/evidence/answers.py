@@ -13,7 +13,7 @@ import pandas as pd
 
 from tracer_etl.errors import StudyError
 from tracer_etl.evidence.indicators_training import SKILLS
-from tracer_etl.evidence.marts import REMEDIES
+from tracer_etl.evidence.marts import REMEDIES, column_names
 from tracer_etl.evidence.survival import DAYS_PER_MONTH, months_to_day, months_to_month
 
 if TYPE_CHECKING:
@@ -41,9 +41,6 @@ order by c.alumni_id
 """
 
 CONTACT = "select alumni_id, kind as phone, reachable from marts.person_contact"
-HAS_CONTACT = (
-    "select 1 from information_schema.tables where table_schema = 'marts' and table_name = 'person_contact'"
-)
 
 ASKED = (
     *(
@@ -178,7 +175,7 @@ def read_persons(connection: Connection) -> pd.DataFrame:
     Where the registry holds no phones, `phone` is `unknown` and `reachable` missing.
     """
     person = read(connection, PERSON)
-    if not connection.execute(HAS_CONTACT).fetchall():
+    if not column_names(connection, "person_contact"):
         return person.assign(phone="unknown", reachable=np.nan)
     return person.merge(read(connection, CONTACT), on="alumni_id", how="left").fillna({"phone": "none"})
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from tracer_etl.evidence import answers, storing
+from tracer_etl.evidence.marts import column_names
 from tracer_etl.evidence.registry_rates import plain_row
 from tracer_etl.evidence.suppression import suppress, table_lines
 
@@ -41,15 +42,7 @@ def store_demand(connection: Connection, candidates: Sequence[Candidate], consta
     levels = sorted(set(table["level"]) - {""})
     shown = suppress(table, table_lines({"programme": levels}, {}), constants)
     storing.append(connection, "marts.estimate", storing.ESTIMATE, shown)
-    told = storing.definitions()
-    storing.append(
-        connection,
-        "marts.indicator",
-        storing.INDICATOR,
-        told[
-            told["indicator"].isin([code for code, *_ in storing.DEMAND if code in set(shown["indicator"])])
-        ],
-    )
+    storing.append(connection, "marts.indicator", storing.INDICATOR, storing.told_of(shown))
     return len(shown)
 
 
@@ -57,23 +50,18 @@ def demand_rows(connection: Connection, candidates: Sequence[Candidate]) -> Iter
     """Give a row per indicator for all and for each programme, of what the study has asked; n is who asks."""
     seats = {one.code: one.seats for one in candidates}
     open_to = {one.code: one.seats for one in candidates if one.open_for_application}
-    if _has(connection, "plan_reach"):
+    if column_names(connection, "plan_reach"):
         yield from _per_seat("N2", answers.read(connection, APPLICANTS), open_to)
-    if _has(connection, "employer_demand"):
+    if column_names(connection, "employer_demand"):
         wanted = answers.read(connection, EMPLOYERS)
         taught = wanted[wanted["programme"] != "none"]
         yield from _per_seat("N3", taught.assign(above=taught["vacancies"]), seats)
         yield from _shares("N3_hard", taught.assign(above=taught["hard"], below=taught["vacancies"]))
-    if _has(connection, "idea_demand"):
+    if column_names(connection, "idea_demand"):
         ideas = answers.read(connection, IDEAS)
         everything = int(ideas["ideas"].sum())
         mapped = ideas[ideas["programme"] != "none"].assign(below=everything, n=everything)
         yield from _shares("N4", mapped, (everything, everything))
-
-
-def _has(connection: Connection, mart: str) -> bool:
-    sql = f"select 1 from information_schema.tables where table_schema = 'marts' and table_name = '{mart}'"
-    return bool(connection.execute(sql).fetchall())
 
 
 def _per_seat(code: str, table: pd.DataFrame, seats: Mapping[str, int]) -> Iterator[Row]:

@@ -58,11 +58,8 @@ def estimate_all(connection: Connection, constants: Constants) -> int:
     table = estimate_table(study, constants)
     additional = store_contrasts(connection, study, table, constants)
     table = pd.concat([table, pd.DataFrame([additional]).reindex(columns=list(storing.ESTIMATE))])
-    known = storing.definitions()
     storing.write(connection, "marts.estimate", storing.ESTIMATE, table.astype(object))
-    storing.write(
-        connection, "marts.indicator", storing.INDICATOR, known[known["indicator"].isin(table["indicator"])]
-    )
+    storing.write(connection, "marts.indicator", storing.INDICATOR, storing.told_of(table))
     storing.write(
         connection, "marts.weight", storing.WEIGHT, storing.weight_rows(study.frame, study.weighted)
     )

@@ -44,6 +44,12 @@ class Connection(Protocol):
         ...
 
 
+def column_names(connection: Connection, mart: str) -> set[str]:
+    """Give the columns of a mart; none where nobody has made it."""
+    sql = f"select column_name from information_schema.columns where table_schema = 'marts' and table_name = '{mart}'"
+    return {name for [name] in connection.execute(sql).fetchall()}
+
+
 def make_marts(connection: Connection) -> tuple[str, ...]:
     """Make every mart anew, in one transaction, and name them.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from tracer_etl.errors import StudyError
@@ -180,6 +181,12 @@ def require_answers(count: int) -> None:
         )
 
 
+def told_of(table: pd.DataFrame) -> pd.DataFrame:
+    """Give the definitions of the indicators a long table has."""
+    known = definitions()
+    return known[known["indicator"].isin(table["indicator"])]
+
+
 def definitions() -> pd.DataFrame:
     """Give the dictionary of indicators, one row each, in the order of the specification."""
     columns = list(INDICATOR)
@@ -233,7 +240,11 @@ def registry_margin_rows(registry: pd.DataFrame, frame: pd.DataFrame, constants:
     """
     answered = registry["alumni_id"].isin(frame.loc[frame["responded"], "alumni_id"]).to_numpy(dtype=bool)
     inside = registry["alumni_id"].isin(frame["alumni_id"]).to_numpy(dtype=bool)
-    steps = {"registry": inside | True, "not eligible (AAPOR 410)": ~inside, "frame": inside}
+    steps = {
+        "registry": np.ones(len(registry), dtype=bool),
+        "not eligible (AAPOR 410)": ~inside,
+        "frame": inside,
+    }
     top = [("all", name, float(who.sum()), int((answered & who).sum()), "") for name, who in steps.items()]
     cells = registry_cells(frame, constants)[list(REGISTRY_MARGIN)]
     return pd.concat([pd.DataFrame(top, columns=list(REGISTRY_MARGIN)), cells], ignore_index=True)
