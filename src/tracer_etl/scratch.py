@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
-MEMORY_LIMIT = "700MB"
+_LIMIT_MB = 700
+MEMORY_LIMIT = f"{_LIMIT_MB}MB"
 """DuckDB spills to disk beyond it, so that a million submissions need no more memory than a thousand."""
 
 _CLAIM_MB = 4 / (0.8 * 0.33)
@@ -40,7 +41,7 @@ def on_all_cores(connection: DuckDBPyConnection, columns: int) -> Iterator[None]
     """Let rows of so many columns be written in their order by every thread: what it takes is far less than its claim."""
     row = connection.execute("SELECT current_setting('threads')").fetchone()
     claim = round(columns * int(row[0]) * _CLAIM_MB) if row else 0
-    connection.execute(f"SET memory_limit = '{max(int(MEMORY_LIMIT.removesuffix('MB')), claim)}MB'")
+    connection.execute(f"SET memory_limit = '{max(_LIMIT_MB, claim)}MB'")
     try:
         yield
     finally:
