@@ -129,20 +129,23 @@ def truth() -> dict[str, float]:
     return of_everybody(with_answers(simulated_frame(dice, 400_000), dice), Constants())
 
 
-def samples(frame: pd.DataFrame, constants: Constants) -> tuple[Sample, Sample]:
-    """Give the respondents as the pipeline weights them, and as they are."""
+def weighted_sample(frame: pd.DataFrame, constants: Constants, groupings: tuple[str, ...] = ()) -> Sample:
+    """Give the respondents as the pipeline weights them."""
     told = frame[frame["responded"]].reset_index(drop=True)
     weighted = person_weights(frame, constants)
     fitted = variance.calibration(weighted.weights, weighted.margins)
-    size = len(told)
+    return Sample(told, weighted.weights, weighted.replicates, fitted, groupings)
+
+
+def samples(frame: pd.DataFrame, constants: Constants) -> tuple[Sample, Sample]:
+    """Give the respondents as the pipeline weights them, and as they are."""
+    ours = weighted_sample(frame, constants)
+    size = len(ours.table)
     drawn = np.random.default_rng(constants.seed).multinomial(
         size, np.full(size, 1 / size), size=constants.replicates
     )
     bare = variance.Calibration(np.zeros((size, 1)), np.ones(size))
-    return (
-        Sample(told, weighted.weights, weighted.replicates, fitted, ()),
-        Sample(told, np.ones(size), drawn.T.astype(float), bare, ()),
-    )
+    return ours, Sample(ours.table, np.ones(size), drawn.T.astype(float), bare, ())
 
 
 def numbers(sample: Sample, constants: Constants) -> dict[str, dict[str, Any]]:
@@ -213,18 +216,10 @@ def one_round_of_cells(number: int, constants: Constants) -> pd.DataFrame:
     """Draw one study; a row per share and cell of ten or more: its n, and whether Wilson on each of `SIZES` holds the truth."""
     dice = np.random.default_rng([78, number])
     frame = with_answers(simulated_frame(dice), dice)
-    told = frame[frame["responded"]].reset_index(drop=True)
-    weighted = person_weights(frame, constants)
-    sample = Sample(
-        told,
-        weighted.weights,
-        weighted.replicates,
-        variance.calibration(weighted.weights, weighted.margins),
-        CELLS,
-    )
+    sample = weighted_sample(frame, constants, CELLS)
     rows = []
     for indicator in shares():
-        y = indicator.values(told)["y"].to_numpy(dtype=float)
+        y = indicator.values(sample.table)["y"].to_numpy(dtype=float)
         for place in sample.levels:
             inside = place.member & np.isfinite(y)
             if inside.sum() < constants.suppress_rate:

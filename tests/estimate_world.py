@@ -22,6 +22,17 @@ WHOLE = "attempt_no hours_all hours_usual pay_net biz_profit pre_income biz_work
 DATES = ("today", "biz_start")
 ITEMS = [f"sk_{item}_{phase}" for item in SKILLS for phase in ("before", "after", "need")]
 
+TABLES = (
+    "estimate",
+    "indicator",
+    "weight",
+    "weight_margin",
+    "registry_margin",
+    "weight_diagnostic",
+    "time_to_job",
+)
+"""What the estimates write, beside the tables of `contrasts`."""
+
 PROGRAMMES = (("barista", 2024), ("barista", 2025), ("mua", 2024), ("ac", 2025))
 SIZE = 60
 SMALL = 9

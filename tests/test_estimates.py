@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from estimate_world import SMALL, world
+from estimate_world import SMALL, TABLES, world
 from r_yardstick.golden import API_MARGINS, golden, margins_of, read_table
 from tracer_etl.errors import StudyError
 from tracer_etl.evidence import variance
@@ -457,14 +457,8 @@ def estimates():
         assert len(table) == rows
         others = {
             name: connection.execute(f"select * from marts.{name}").df()
-            for name in (
-                "indicator",
-                "weight",
-                "weight_margin",
-                "registry_margin",
-                "weight_diagnostic",
-                "time_to_job",
-            )
+            for name in TABLES
+            if name != "estimate"
         }
         assert estimate_all(connection, CONSTANTS) == rows
         again = connection.execute("select * from marts.estimate").df()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from applicants import pool_of
-from estimate_world import world
+from estimate_world import TABLES, world
 from postgres import running
 from tracer_etl.evidence.answers import read
 from tracer_etl.evidence.constants import Constants
@@ -32,17 +32,6 @@ def copy(source: duckdb.DuckDBPyConnection, target: psycopg.Connection) -> None:
         marks = ", ".join(["%s"] * len(columns))
         with target.cursor() as cursor:
             cursor.executemany(f"insert into {name} values ({marks})", source.table(name).fetchall())
-
-
-TABLES = (
-    "estimate",
-    "indicator",
-    "weight",
-    "weight_margin",
-    "registry_margin",
-    "weight_diagnostic",
-    "time_to_job",
-)
 
 
 def test_both_databases_give_the_same_estimates():
