@@ -13,7 +13,7 @@ from estimate_world import SMALL, TABLES, world
 from r_yardstick.golden import API_MARGINS, golden, margins_of, read_table
 from tracer_etl.errors import StudyError
 from tracer_etl.evidence import variance
-from tracer_etl.evidence.answers import add_money, add_times, price_factor
+from tracer_etl.evidence.answers import add_money, add_times, only_latest, price_factor
 from tracer_etl.evidence.cells import Values, effect_size, estimate_cell
 from tracer_etl.evidence.constants import Constants
 from tracer_etl.evidence.estimates import estimate_all
@@ -318,10 +318,13 @@ def spell(**told: object) -> dict[str, object]:
     return {**base, "j_start": "2025-08-01", **told}
 
 
-def timed(spells: list[dict[str, object]], **answers: object) -> pd.Series:
+def told_of_work(spells: list[dict[str, object]], **answers: object) -> pd.DataFrame:
     columns = ["alumni_id", "position", "j_start", "j_end", "j_status", "j_end_reason", "j_found"]
-    table = add_times(person(**answers), pd.DataFrame(spells, columns=columns))
-    return table.iloc[0]
+    return add_times(person(**answers), pd.DataFrame(spells, columns=columns))
+
+
+def timed(spells: list[dict[str, object]], **answers: object) -> pd.Series:
+    return told_of_work(spells, **answers).iloc[0]
 
 
 def value(code: str, table: pd.DataFrame) -> float:
@@ -389,6 +392,13 @@ def test_waiting_ends_with_the_first_spell_after_the_training():
     row = timed([spell(j_start="2025-10-01", position=2), spell()])
     assert (row["wait"], row["wait_event"], row["cause"]) == (pytest.approx(66 / 30.4375), 1, 1)
     assert row["first_found"] == "3"
+
+
+@pytest.mark.parametrize("code", ["S3", "S4_3", "S6", "T1"])
+def test_what_counts_from_the_end_of_the_training_is_asked_of_the_latest_class_only(code):
+    table = add_money(told_of_work([spell()], earnings_idr=4_000_000.0), CONSTANTS)
+    assert value(code, only_latest(table.assign(index_row=True))) > 0
+    assert math.isnan(value(code, only_latest(table.assign(index_row=False))))
 
 
 def test_waiting_is_censored_at_the_interview():

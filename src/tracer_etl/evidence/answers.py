@@ -282,6 +282,7 @@ def _first_job(runs: pd.DataFrame, own: pd.DataFrame, watched: pd.Series[float])
             "told_months": first["whole"].where(waiting),
             "wait_from": begins.where(began, watched).where(waiting),
             "wait_to": ends.where(waiting),
+            "at_end": own["job_at_end"],
             "first_job": first["start"].where(asked),
             "first_found": first["j_found"].where(asked),
             "kept_job": pd.Series(own.index.isin(kept), own.index)
@@ -349,6 +350,7 @@ OF_LATEST = (
     "told_months",
     "wait_from",
     "wait_to",
+    "at_end",
     "first_job",
     "first_found",
     "kept_job",

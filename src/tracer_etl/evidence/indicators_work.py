@@ -30,12 +30,12 @@ def _quality(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _iku(table: pd.DataFrame) -> pd.DataFrame:
-    soon = (table["first_job"] <= SOON) | (table["job_at_end"] == "1")
+    soon = (table["first_job"] <= SOON) | (table["at_end"] == "1")
     paid = table["earnings_idr"].astype(float) > 1.2 * table["umk"]
     owner = employed(table) & table["status_emp"].isin(SELF)
     unknown = employed(table) & ~owner & soon & table["earnings_idr"].isna()
     met = owner | (employed(table) & soon & paid)
-    return only(met.astype(float).where(table["job_at_end"].notna() & ~unknown))
+    return only(met.astype(float).where(table["at_end"].notna() & ~unknown))
 
 
 def _neet(table: pd.DataFrame) -> pd.DataFrame:
