@@ -421,11 +421,14 @@ def test_work_at_three_six_and_twelve_months():
     assert math.isnan(row["work_12"])
 
 
-def test_a_business_that_closed_lasted_from_month_to_month():
+def test_a_business_that_closed_lasted_from_the_middle_of_one_month_to_that_of_another():
+    # 15 August to 15 November: 92 days; to the interview on 15 January: 153.
     row = timed([spell(j_status="1", j_end="2025-11-01", j_end_reason="6")])
-    assert (row["business_ended"], row["business_months"]) == (1, pytest.approx(106 / 30.4375))
+    assert (row["business_ended"], row["business_months"]) == (1, pytest.approx(92 / 30.4375))
     running = timed([spell(j_status="1")])
-    assert (running["business_ended"], running["business_months"]) == (0, pytest.approx(167 / 30.4375))
+    assert (running["business_ended"], running["business_months"]) == (0, pytest.approx(153 / 30.4375))
+    briefly = timed([spell(j_status="1", j_end="2025-08-01", j_end_reason="6")])
+    assert briefly["business_months"] == 0.5
 
 
 def test_a_share_cell_by_hand():

@@ -14,7 +14,7 @@ import pandas as pd
 from tracer_etl.errors import StudyError
 from tracer_etl.evidence.indicators_training import SKILLS
 from tracer_etl.evidence.marts import REMEDIES, column_names
-from tracer_etl.evidence.survival import DAYS_PER_MONTH, months_to_day, months_to_month
+from tracer_etl.evidence.survival import DAYS_PER_MONTH, middle, months_to_day, months_to_month
 
 if TYPE_CHECKING:
     from tracer_etl.evidence.constants import Constants
@@ -249,8 +249,8 @@ def add_times(table: pd.DataFrame, spells: pd.DataFrame) -> pd.DataFrame:
         whole=(day["j_start"].astype("M8[M]") - day["origin"].astype("M8[M]")).astype(float),
         month_begins=months_to_day(day["origin"], day["j_start"]),
         stop=np.where(np.isnat(day["j_end"]), np.inf, months_to_month(day["origin"], day["j_end"])),
-        lasted=months_to_month(day["j_start"], day["j_end"]),
-        seen=np.maximum(months_to_day(day["j_start"], day["date"]), 0.5),
+        lasted=np.maximum(months_to_month(middle(day["j_start"]), day["j_end"]), 0.5),
+        seen=np.maximum(months_to_day(middle(day["j_start"]), day["date"]), 0.5),
     )
     own = table.set_index("alumni_id")
     watched = pd.Series(months_to_day(_days(own["origin"]), _days(own["date"])), index=own.index)

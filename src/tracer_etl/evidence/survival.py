@@ -133,6 +133,12 @@ def months_to_day(origin: NDArray[np.datetime64], day: NDArray[np.datetime64]) -
     return np.where(np.isnat(origin) | np.isnat(day), np.nan, (day - origin).astype(float) / DAYS_PER_MONTH)
 
 
+def middle(month: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+    """Give the 15th of a month told without its day."""
+    first = month.astype("datetime64[M]").astype("datetime64[D]")
+    return np.add(first, np.timedelta64(14, "D"))
+
+
 def months_to_month(origin: NDArray[np.datetime64], month: NDArray[np.datetime64]) -> Floats:
     """Count months from a day to a month told without its day: to its 15th, and 0.5 within the origin's own month.
 
@@ -140,6 +146,5 @@ def months_to_month(origin: NDArray[np.datetime64], month: NDArray[np.datetime64
     >>> months_to_month(ends, starts).round(2).tolist(), months_to_month(ends, ends).tolist()
     ([2.17], [0.5])
     """
-    first = month.astype("datetime64[M]")
-    middle: NDArray[np.datetime64] = np.add(first.astype("datetime64[D]"), np.timedelta64(14, "D"))
-    return np.where(first == origin.astype("datetime64[M]"), 0.5, months_to_day(origin, middle))
+    same = month.astype("datetime64[M]") == origin.astype("datetime64[M]")
+    return np.where(same, 0.5, months_to_day(origin, middle(month)))
