@@ -351,6 +351,22 @@ def test_the_ladder(answers, s1, s2):
 
 
 @pytest.mark.parametrize(
+    ("answers", "neet"),
+    [
+        ({"emp_bps": "0"}, 1),
+        ({"emp_bps": "0", "no_seek_reason": "4"}, 1),
+        ({"emp_bps": "0", "no_seek_reason": "3"}, 0),  # in education or training
+        ({"emp_bps": "0", "main_act": "2"}, 0),
+        ({}, 0),
+        ({"emp_bps": "0", "age_group": "25-29"}, math.nan),
+    ],
+)
+def test_the_young_without_work_education_or_training(answers, neet):
+    young = {"age_group": "15-24", "main_act": "3", "no_seek_reason": None}
+    assert value("A6", person(**{**young, **answers})) == pytest.approx(neet, nan_ok=True)
+
+
+@pytest.mark.parametrize(
     ("answers", "informal"),
     [
         ({}, 0),

@@ -51,6 +51,7 @@ ASKED = (
         "lf_icls",
         "underemp",
         "main_act",
+        "no_seek_reason",
         "status_emp",
         "hours_usual",
     ),

@@ -40,7 +40,9 @@ def _iku(table: pd.DataFrame) -> pd.DataFrame:
 
 def _neet(table: pd.DataFrame) -> pd.DataFrame:
     young = (table["age_group"] == "15-24") & table["main_act"].notna()
-    return only(((table["emp_bps"] == "0") & (table["main_act"] != "2")).astype(float).where(young))
+    # Training is no main activity of its own in the form: those who do not look for work because of it say so.
+    learns = (table["main_act"] == "2") | (table["no_seek_reason"] == "3")
+    return only(((table["emp_bps"] == "0") & ~learns).astype(float).where(young))
 
 
 def _new_owner(table: pd.DataFrame) -> pd.Series[bool]:
@@ -186,7 +188,7 @@ WORK = (
         "share",
         "NEET usia 15-24",
         "NEET aged 15-24",
-        "not employed and not in education",
+        "not employed and not in education or training",
         "aged 15-24",
         _neet,
     ),
