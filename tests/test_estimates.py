@@ -394,6 +394,7 @@ def test_the_change_of_earnings_in_prices_of_december_2025():
     before = float(price_factor(pd.Series(["2025-04-01"]), CONSTANTS)[0]) * 1_000_000
     both = add_money(person(), CONSTANTS).iloc[0]
     assert both["change_workers"] == both["change_all"] == pytest.approx(3_000_000 - before)
+    assert both["change_umk"] == pytest.approx((3_000_000 - before) / 2_413_974)  # though asked in 2026
     idle = add_money(person(emp_bps="0", earnings_idr=None, status_emp=None), CONSTANTS).iloc[0]
     assert math.isnan(idle["change_workers"])
     assert idle["change_all"] == pytest.approx(-before)

@@ -217,18 +217,23 @@ def price_factor(days: pd.Series[Any], constants: Constants) -> pd.Series[float]
 
 
 def add_money(table: pd.DataFrame, constants: Constants) -> pd.DataFrame:
-    """Add earnings now and before the training in IDR/month of `constants.price_day`, and 0 for who had no work."""
+    """Add earnings now and before the training in IDR/month of `constants.price_day`, and 0 for who had no work.
+
+    `change_umk` is the change in UMK of the year of these prices: one yardstick, whenever the person was asked.
+    """
     employed, before = table["emp_bps"] == "1", table["pre_work"] == "1"
     earned = table["earnings_idr"].astype(float)
     was = table["pre_income"].astype(float).fillna(table["pre_midpoint_idr"].astype(float)).where(before)
     month_before = pd.to_datetime(table["training_start"]) - pd.Timedelta(days=30)
     now = earned.where(employed) * price_factor(table["date"], constants)
     then = was * price_factor(month_before, constants)
+    change = now.where(employed, 0.0) - then.where(before, 0.0).where(table["pre_work"].notna())
     return table.assign(
         earned=earned.where(employed & (table["status_emp"] != "7")),
         real_now=now.where(table["status_emp"] != "7"),
         change_workers=(now - then).where(employed & before),
-        change_all=now.where(employed, 0.0) - then.where(before, 0.0).where(table["pre_work"].notna()),
+        change_all=change,
+        change_umk=change / constants.umk_idr[int(constants.price_day[:4])],
         umk=table["umk_idr"].astype(float),
     )
 
