@@ -14,9 +14,9 @@ from tracer_etl.evidence.marts import make_marts
 
 TEXTS = (
     "_submission_id alumni_id enumerator_id mode contact_result aapor_code reg_birth_year emp_bps emp_icls lf_bps lf_icls "
-    "underemp pre_work pre_income_band main_act no_seek_reason match_field match_level use_skills status_emp pay_band biz_profit_band "
-    "contract bpjs_tk bpjs_kes paid_leave accident biz_legal biz_books job_at_end sat_all select_fair choose_again "
-    "need_more need_1 need_2 sex edu"
+    "underemp pre_work pre_income_band main_act no_seek_reason match_field match_level use_skills status_emp pay_band "
+    "biz_profit_band contract bpjs_tk bpjs_kes paid_leave accident biz_legal biz_books job_at_end sat_all select_fair "
+    "choose_again need_more need_1 need_2 sex edu"
 ).split()
 WHOLE = "attempt_no hours_all hours_usual pay_net biz_profit pre_income biz_workers_paid nps".split()
 DATES = ("today", "biz_start")

@@ -302,6 +302,7 @@ def person(**answers: object) -> pd.DataFrame:
         "paid_leave": "1",
         "biz_legal": None,
         "biz_books": None,
+        "accident": "0",
     }
     return pd.DataFrame([{**base, **answers}])
 
@@ -348,6 +349,37 @@ def test_the_ladder(answers, s1, s2):
     table = add_money(person(**answers), CONSTANTS)
     assert value("S1", table) == pytest.approx(s1, nan_ok=True)
     assert value("S2", table) == pytest.approx(s2, nan_ok=True)
+
+
+OWNER = {"status_emp": "1", "contract": None, "bpjs_tk": None, "bpjs_kes": None, "accident": None}
+LICENSED = {**OWNER, "biz_books": "0", "biz_legal": "1 6"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "least", "most"),
+    [
+        ({}, 5, 5),
+        ({"contract": "3", "hours": 50.0}, 3, 3),
+        (LICENSED, 3, 5),  # an owner is not asked about social protection and accidents
+        ({**LICENSED, "biz_legal": "6"}, 2, 4),
+        ({**OWNER, "status_emp": "7", "earnings_idr": 0.0}, 1, 3),  # family: no contract, no pay
+        (OWNER, math.nan, math.nan),  # a proxy is not asked
+        ({"emp_bps": "0"}, math.nan, math.nan),
+    ],
+)
+def test_decent_work_of_all_the_employed_lies_between_two_bounds(answers, least, most):
+    table = add_money(person(**answers), CONSTANTS)
+    found = [value(f"D5_mean_{case}", table) for case in ("worst", "best")]
+    assert found == pytest.approx([least, most], nan_ok=True)
+    shares = [value(f"D5_{case}", table) for case in ("worst", "best")]
+    reached = [math.nan if math.isnan(score) else float(score >= 4) for score in (least, most)]
+    assert shares == pytest.approx(reached, nan_ok=True)
+
+
+def test_a_licence_stands_for_a_contract():
+    own, none = (add_money(person(**{**LICENSED, "biz_legal": held}), CONSTANTS) for held in ("1", "0"))
+    assert (value("D5_contract", own), value("D5_contract", none)) == (1, 0)
+    assert math.isnan(value("D5_safe", own))
 
 
 @pytest.mark.parametrize(

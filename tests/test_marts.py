@@ -128,6 +128,7 @@ def test_wilson_115_of_143(cases):
 
 def test_the_ladder_is_met_rung_by_rung(cases):
     work = {"emp_bps": "1", "status_emp": "4", "match_field": "3", "hours_all": 40, "pay_net": UMK_2026 - 1}
+    work |= {"contract": "4"}
     decent = {"contract": "1", "bpjs_tk": "1", "accident": "0"}
     for _ in range(10):
         cases.person("110", **work)  # any work only

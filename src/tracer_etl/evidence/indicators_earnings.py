@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracer_etl.evidence.indicators import Indicator, Kind, at_least, employed, employees, flag, number, only
+import pandas as pd
+
+from tracer_etl.evidence.indicators import (
+    Columns,
+    Indicator,
+    Kind,
+    at_least,
+    employed,
+    employees,
+    flag,
+    number,
+    only,
+)
 from tracer_etl.evidence.indicators_work import SELF, by_status
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Iterator
 
 WEEKS_PER_MONTH = 4.333
 
@@ -16,8 +28,7 @@ WEEKS_PER_MONTH = 4.333
 def _informal_icls(table: pd.DataFrame) -> pd.DataFrame:
     status = table["status_emp"]
     secure = ((table["bpjs_tk"] == "1") | (table["bpjs_kes"] == "1")) & (table["paid_leave"] == "1")
-    licensed = table["biz_legal"].fillna("").str.split().map(lambda held: "1" in held)
-    formal_owner = licensed | (table["biz_books"] == "1")
+    formal_owner = _licensed(table) | (table["biz_books"] == "1")
     worker, owner = status.isin(["4", "5", "6"]), status.isin(SELF)
     informal = (worker & ~secure) | (owner & ~formal_owner) | (status == "7")
     asked = (worker & table["contract"].notna()) | (owner & table["biz_books"].notna()) | (status == "7")
@@ -94,6 +105,71 @@ def _decent(name: str, column: str, yes: tuple[str, ...], name_id: str, name_en:
         among,
         flag(column, yes, employees),
     )
+
+
+POINTS = ("pay", "hours", "contract", "cover", "safe")
+"""What decent work gives a point for; the form asks the last two of paid workers only (status 4, 5, 6)."""
+
+
+def _licensed(table: pd.DataFrame) -> pd.Series[bool]:
+    """Say who has a business identity number (NIB)."""
+    return table["biz_legal"].fillna("").str.split().map(lambda held: "1" in held)
+
+
+def points(table: pd.DataFrame) -> pd.DataFrame:
+    """Give a column of 0 and 1 per point of decent work; missing for who did not answer, and where it was not asked."""
+    status, pay, hours = (
+        table["status_emp"],
+        table["earnings_idr"].astype(float),
+        table["hours"].astype(float),
+    )
+    paid, asked = table["contract"].notna(), table["biz_books"].notna() | (status == "7")
+    told = employed(table) & (paid | asked) & pay.notna() & hours.notna()
+    met = {
+        "pay": pay >= table["umk"],
+        "hours": hours.between(35, 48),
+        "contract": table["contract"].isin(["1", "2"]) | _licensed(table),
+        "cover": (table["bpjs_tk"] == "1") | (table["bpjs_kes"] == "1"),
+        "safe": table["accident"] == "0",
+    }
+    last = {"cover": told & paid, "safe": told & paid}
+    return pd.DataFrame({name: yes.astype(float).where(last.get(name, told)) for name, yes in met.items()})
+
+
+def _point(name: str, among: str, name_id: str, name_en: str) -> Indicator:
+    return Indicator(
+        f"D5_{name}",
+        "share",
+        "share",
+        f"Kerja layak: {name_id}",
+        f"Decent work: {name_en}",
+        name_en,
+        among,
+        lambda t: only(points(t)[name]),
+    )
+
+
+def _score(unasked: float, least: float | None = None) -> Columns:
+    """Give the points of all the employed, `unasked` for each that was not asked; with `least` whether they reach it."""
+
+    def values(table: pd.DataFrame) -> pd.DataFrame:
+        found = points(table)
+        score = found.fillna(unasked).sum(axis=1)
+        return only((score if least is None else (score >= least).astype(float)).where(found["pay"].notna()))
+
+    return values
+
+
+def _bounds_of_points() -> Iterator[Indicator]:
+    """Give score and share of all the employed, with what owners are not asked taken for not met, and for met."""
+    for case, unasked, case_id in (("worst", 0.0, "terburuk"), ("best", 1.0, "terbaik")):
+        how = f"as D5; what is asked of paid workers only counts as {'met' if unasked else 'not met'}"
+        named = f"semua yang bekerja, kasus {case_id}", f"all employed, {case} case"
+        names = f"Skor kerja layak, {named[0]}", f"Decent-work score, {named[1]}"
+        yield Indicator(f"D5_mean_{case}", "mean", "points 0-5", *names, how, "employed", _score(unasked))
+        names = f"Kerja layak, {named[0]}", f"Decent work, {named[1]}"
+        how = f"{how}; 4 points or more"
+        yield Indicator(f"D5_{case}", "share", "share", *names, how, "employed", _score(unasked, 4))
 
 
 BOTH, EVERYBODY = (
@@ -192,58 +268,10 @@ EARNINGS = (
         "paid workers",
         at_least("decent_points", 4),
     ),
-    Indicator(
-        "D5_pay",
-        "share",
-        "share",
-        "Kerja layak: penghasilan >= UMK",
-        "Decent work: earnings >= UMK",
-        "earnings >= UMK",
-        "paid workers",
-        lambda t: only(
-            (t["earnings_idr"].astype(float) >= t["umk"]).astype(float).where(t["decent_points"].notna())
-        ),
-    ),
-    Indicator(
-        "D5_hours",
-        "share",
-        "share",
-        "Kerja layak: 35-48 jam",
-        "Decent work: 35-48 hours",
-        "35-48 hours in all jobs",
-        "paid workers",
-        lambda t: only(t["hours"].between(35, 48).astype(float).where(t["decent_points"].notna())),
-    ),
-    Indicator(
-        "D5_contract",
-        "share",
-        "share",
-        "Kerja layak: kontrak tertulis",
-        "Decent work: written contract",
-        "contract 1 or 2",
-        "paid workers",
-        flag("contract", ["1", "2"], lambda t: t["decent_points"].notna()),
-    ),
-    Indicator(
-        "D5_cover",
-        "share",
-        "share",
-        "Kerja layak: jaminan sosial",
-        "Decent work: social protection",
-        "BPJS TK or Kesehatan by the employer",
-        "paid workers",
-        lambda t: only(
-            ((t["bpjs_tk"] == "1") | (t["bpjs_kes"] == "1")).astype(float).where(t["decent_points"].notna())
-        ),
-    ),
-    Indicator(
-        "D5_safe",
-        "share",
-        "share",
-        "Kerja layak: tanpa kecelakaan",
-        "Decent work: no accident",
-        "no accident in 12 months",
-        "paid workers",
-        lambda t: only((t["accident"] == "0").astype(float).where(t["decent_points"].notna())),
-    ),
+    *_bounds_of_points(),
+    _point("pay", "employed", "penghasilan >= UMK", "earnings >= UMK"),
+    _point("hours", "employed", "35-48 jam", "35-48 hours in all jobs"),
+    _point("contract", "employed", "kontrak tertulis atau NIB", "written contract or NIB"),
+    _point("cover", "paid workers", "jaminan sosial", "BPJS TK or Kesehatan by the employer"),
+    _point("safe", "paid workers", "tanpa kecelakaan", "no accident in 12 months"),
 )

@@ -136,7 +136,7 @@ def months_to_day(origin: NDArray[np.datetime64], day: NDArray[np.datetime64]) -
 def middle(month: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
     """Give the 15th of a month told without its day."""
     first = month.astype("datetime64[M]").astype("datetime64[D]")
-    return np.add(first, np.timedelta64(14, "D"))
+    return np.asarray(np.add(first, np.timedelta64(14, "D")), dtype="datetime64[D]")
 
 
 def months_to_month(origin: NDArray[np.datetime64], month: NDArray[np.datetime64]) -> Floats:

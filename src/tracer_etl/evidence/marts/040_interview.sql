@@ -2,8 +2,8 @@
 -- earnings_idr: IDR per month from the main job: net pay, or the owner's net profit; where only a band was told its
 -- midpoint (seed_income_band; open band: its lower bound); unpaid family workers 0; otherwise unknown (null).
 -- hours: last 7 days, all jobs. umk_idr: minimum wage of the interview's year (seed_umk).
--- decent_points (specification D5), paid workers only (status 4, 5, 6), since the form asks social protection and
--- accidents of them alone: earnings >= UMK; 35-48 h; written contract; BPJS by the employer; no accident.
+-- decent_points (specification D5), paid workers only (status 4, 5, 6) who answered themselves, since the form asks social
+-- protection and accidents of them alone: earnings >= UMK; 35-48 h; written contract; BPJS by the employer; no accident.
 drop table if exists marts.interview;
 create table marts.interview as
 with candidate as (
@@ -30,7 +30,7 @@ answer as (
 )
 select submission_id, alumni_id, date, enumerator, mode, aapor_code, programme, year, sex, age_group, zone, target_group, funding,
   emp_bps, emp_icls, pre_work, match_field, status_emp, hours, earnings_idr, earnings_source, umk_idr,
-  case when status_emp in ('4', '5', '6') and aapor_code = '110' and earnings_idr is not null and hours is not null then
+  case when status_emp in ('4', '5', '6') and contract is not null and earnings_idr is not null and hours is not null then
     case when earnings_idr >= umk_idr then 1 else 0 end
     + case when hours >= 35 and hours <= 48 then 1 else 0 end
     + case when contract in ('1', '2') then 1 else 0 end
