@@ -36,6 +36,7 @@ from build_load import TIMEZONE, form, make, no_reasons, segments
 
 import postgres
 from tracer_etl import tables
+from tracer_etl.bridge import bridge_rows
 from tracer_etl.names import literal, quote
 from tracer_etl.warehouse.contract import Batch
 from tracer_etl.warehouse.copying import TO_POSTGRES
@@ -125,12 +126,22 @@ def work(folder: Path, submissions: int) -> Work:
     with duckdb.connect(config={"memory_limit": "2GB"}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for number in range(len(batches)):
+            _choices(connection, made, number)
             for name in made.tables:
                 source, target = (literal(str(made.file(number, name, kind))) for kind in ("parquet", "csv"))
                 connection.execute(
                     f"COPY (SELECT {_OWN} FROM {source}) TO {target} (FORMAT csv, HEADER false)"
                 )
     return made
+
+
+def _choices(connection: duckdb.DuckDBPyConnection, made: Work, number: int) -> None:
+    """Write the chosen answers of a batch as a file, for COPY; the load makes them itself."""
+    for table in made.schema.tables:
+        source = literal(str(made.file(number, table.name, "parquet")))
+        connection.execute(f"CREATE OR REPLACE VIEW {quote(table.name)} AS FROM {source}")
+    target = literal(str(made.file(number, made.schema.bridge, "parquet")))
+    connection.execute(f"COPY ({bridge_rows(made.schema)}) TO {target} (FORMAT parquet)")
 
 
 # -- the contenders

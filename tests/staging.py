@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from tracer_etl.bridge import bridge_rows
 from tracer_etl.names import literal, quote
-from tracer_etl.schema import BRIDGE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,10 +33,19 @@ def stage(
         connection.execute("SET TimeZone = 'Asia/Jakarta'")
         for table in schema.tables:
             _write(connection, folder, table.name, dict(table.types()), tables.get(table.name, []))
-        _write(connection, folder, schema.bridge, dict(BRIDGE_COLUMNS), [])
         _write(connection, folder, "problems", _PROBLEMS, problems)
         _write(connection, folder, "attachments", _ATTACHMENTS, attachments)
     return folder
+
+
+def chosen(folder: Path, schema: Schema) -> None:
+    """Write the bridge that the load makes of a staging folder, as one more file in it."""
+    with duckdb.connect() as connection:
+        for table in schema.tables:
+            source = literal(str(folder / f"{table.name}.parquet"))
+            connection.execute(f"CREATE VIEW {quote(table.name)} AS FROM {source}")
+        target = literal(str(folder / f"{schema.bridge}.parquet"))
+        connection.execute(f"COPY ({bridge_rows(schema)}) TO {target} (FORMAT parquet)")
 
 
 def _write(

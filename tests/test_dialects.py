@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from random_forms import TIMEZONE, Handed
+from staging import chosen
 from tracer_etl import tables
 from tracer_etl.form import read_form
 from tracer_etl.landing import Landing
@@ -56,6 +57,7 @@ def built(folder: Path, schema: Schema, *received: Received) -> dict[str, list[t
     landing = Landing(folder / "landing", "dialects")
     landing.land(Handed(received), "2026-01-05T00:00:00+00:00")
     tables.build(landing.segments(), schema, folder / "out", TIMEZONE)
+    chosen(folder / "out", schema)
     own = {
         table.name: [c.name for c in table.columns if c.paths[0][0] not in SENDERS] for table in schema.tables
     }

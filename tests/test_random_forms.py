@@ -116,7 +116,7 @@ def compiled(folder: Path, members: list[Node]) -> Form:
 def content(folder: Path, schema: Schema) -> dict[str, list[tuple]]:
     """Read every table sorted, without what tells the order of landing."""
     found = {}
-    for name in [table.name for table in schema.tables] + [schema.bridge, "problems"]:
+    for name in [*(table.name for table in schema.tables), "problems"]:
         relation = duckdb.sql(f"SELECT * FROM '{folder}/{name}.parquet'")
         kept = [column for column in relation.columns if column != "_landed"]
         listed = ", ".join(f"{quote(column)}::VARCHAR" for column in kept)

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from makers import FORM, Nothing, schema, store, xml
+from staging import chosen
 from tracer_etl import tables
 from tracer_etl.errors import DriftError, LandingError
 from tracer_etl.landing import Landing, Segment
@@ -29,7 +30,9 @@ def built(folder: Path, submissions: dict[str, bytes], *texts: str) -> Path:
     store(folder / "in" / "visit.zip", submissions)
     landing = Landing(folder / "landing", "visit")
     landing.land(FolderSource(folder / "in").pull("visit", Nothing()), "t")
-    build(landing.segments(), schema(folder / "forms", *texts), folder / "out", TZ)
+    compiled = schema(folder / "forms", *texts)
+    build(landing.segments(), compiled, folder / "out", TZ)
+    chosen(folder / "out", compiled)
     return folder / "out"
 
 

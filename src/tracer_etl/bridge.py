@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracer_etl.names import literal, quote
+from tracer_etl.schema import BRIDGE_COLUMNS, TOKENS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tracer_etl.schema import Schema
 
 _OTHER_BLANKS = ("'  '", *(f"chr({code})" for code in (9, 10, 12, 13)))
 
@@ -25,16 +28,28 @@ def token_rows(source: str, row_key: str, column: str) -> str:
     )
 
 
-def all_token_rows(source: str, row_key: str, columns: Sequence[str]) -> str:
-    """Give one row per token of the select_multiples and ranks of a table at once, in DuckDB's own words.
+def bridge_rows(schema: Schema, prefix: str = "", where: str = "true", *, direct: bool = True) -> str:
+    """Give the bridge of a form: one row per token chosen in those rows of its tables that `where` is true of.
 
-    As `token_rows`, faster; the rows of `source` stay in their order.
+    In DuckDB's own words: as `token_rows`, faster. The relations have the tables' names after `prefix`, and their rows
+    stay in order. Without `direct`, questions that tell who somebody is are left out.
     """
+    asked = {
+        table: [c.name for c in table.columns if c.kind in TOKENS and (direct or c.privacy != "direct")]
+        for table in schema.tables
+    }
+    none = ", ".join(f"NULL::{kind} AS {name}" for name, kind in BRIDGE_COLUMNS.items())
+    parts = [f"SELECT {none} LIMIT 0"]
+    parts += [_split(quote(prefix + t.name), t.row_key, names, where) for t, names in asked.items() if names]
+    return " UNION ALL ".join(f"({part})" for part in parts)
+
+
+def _split(source: str, row_key: str, columns: Sequence[str], where: str) -> str:
     asked = ", ".join(f"{{'question': {literal(c)}, 'tokens': {_tokens(quote(c))}}}" for c in columns)
     return (
         "SELECT _submission_id, _row_id, asked.question AS question, unnest(asked.tokens) AS choice, "
         "generate_subscripts(asked.tokens, 1) AS _position FROM (SELECT _submission_id, "
-        f"{row_key} AS _row_id, unnest([{asked}]) AS asked FROM {source} AS held) AS split"
+        f"{row_key} AS _row_id, unnest([{asked}]) AS asked FROM {source} AS held WHERE {where}) AS split"
     )
 
 

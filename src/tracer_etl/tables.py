@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracer_etl.bridge import all_token_rows
 from tracer_etl.casts import cast, position_parts
 from tracer_etl.errors import LandingError
 from tracer_etl.names import literal, quote
 from tracer_etl.projection import BLANK, Projection, pointer, trimmed
-from tracer_etl.schema import BRIDGE_COLUMNS, GEOPOINT_PARTS, TOKENS
+from tracer_etl.schema import GEOPOINT_PARTS
 from tracer_etl.scratch import on_all_cores, room, scratch
 from tracer_etl.segments import verify
 
@@ -42,7 +41,7 @@ class Built:
 def build(
     segments: Sequence[Segment], schema: Schema, folder: Path, timezone: str, only: str = "true"
 ) -> Built:
-    """Write `<table>.parquet` for every table of the Schema, the bridge, problems and tombstones.
+    """Write `<table>.parquet` for every table of the Schema, problems, attachments and tombstones.
 
     One row per submission (its newest version within these segments), one per repeat instance. The root's file also
     holds what the other tables were made of, in columns with a space in their names. Date-times without an offset are
@@ -106,7 +105,6 @@ class _Builder:
                 self.connection.execute(f"CREATE TEMP TABLE {_kept(table)} AS {typed}")
                 names = ", ".join(quote(name) for name in table.types())
                 self._copy(f"SELECT {names} FROM {_kept(table)}", table.name)
-        self._copy(self._bridge(), self.schema.bridge)
         problems = [*self._row_problems(), *self._envelope_problems(), *self._unknown_fields()]
         union = " UNION ALL BY NAME ".join(f"({part})" for part in problems)
         self.connection.execute(f'CREATE TEMP TABLE "all problems" AS SELECT * FROM ({union}) ORDER BY ALL')
@@ -203,18 +201,6 @@ class _Builder:
         repeats = {path for form in self.schema.forms for path in form.repeats}
         groups = {path[:length] for path in self.schema.paths for length in range(1, len(path))} - repeats
         return sorted(group for group in groups if _table_of(group, repeats) == table.path)
-
-    def _bridge(self) -> str:
-        asked = {t: [c.name for c in t.columns if c.kind in TOKENS] for t in self.schema.tables}
-        parts = [
-            all_token_rows(_kept(table), table.row_key, names) for table, names in asked.items() if names
-        ]
-        empty = (
-            "SELECT "
-            + ", ".join(f"NULL::{kind} AS {name}" for name, kind in BRIDGE_COLUMNS.items())
-            + " LIMIT 0"
-        )
-        return " UNION ALL ".join(f"({part})" for part in (empty, *parts))
 
     # -- problems
 

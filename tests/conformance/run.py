@@ -95,6 +95,7 @@ def tracer_etl(case: Case, folder: Path) -> Callable[[str, list[str]], Rows]:
     import duckdb
 
     from tracer_etl import tables
+    from tracer_etl.bridge import bridge_rows
     from tracer_etl.form import read_form
     from tracer_etl.landing import Landing
     from tracer_etl.schema import schema_of
@@ -104,15 +105,19 @@ def tracer_etl(case: Case, folder: Path) -> Callable[[str, list[str]], Rows]:
     items = [_item(element, roots) for element in case.received]
     living = len(set(roots.values())) - sum(element.tag == "deleted" for element in case.received)
     landing.land(_Pull(items, living), "2026-01-05T00:00:00+00:00")
-    tables.build(landing.segments(), schema_of([read_form(f) for f in case.forms]), folder / "out", TIMEZONE)
+    schema = schema_of([read_form(f) for f in case.forms])
+    tables.build(landing.segments(), schema, folder / "out", TIMEZONE)
 
     def table_of(name: str, columns: list[str]) -> Rows:
         listed = ", ".join(f"""coalesce("{column}"::VARCHAR, '')""" for column in columns)
         with duckdb.connect() as connection:
             connection.execute(f"SET TimeZone = '{TIMEZONE}'")
-            return sorted(
-                connection.execute(f"SELECT {listed} FROM '{folder}/out/{name}.parquet'").fetchall()
-            )
+            for table in schema.tables:
+                file = folder / "out" / f"{table.name}.parquet"
+                connection.execute(f"""CREATE VIEW "{table.name}" AS FROM '{file}'""")
+            connection.execute(f'CREATE VIEW "{schema.bridge}" AS {bridge_rows(schema)}')
+            source = f'"{name}"' if name != "problems" else f"'{folder}/out/problems.parquet'"
+            return sorted(connection.execute(f"SELECT {listed} FROM {source}").fetchall())
 
     return table_of
 

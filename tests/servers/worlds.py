@@ -13,6 +13,7 @@ import duckdb
 from openpyxl import Workbook
 
 from tracer_etl import tables
+from tracer_etl.bridge import bridge_rows
 from tracer_etl.form import read_form
 from tracer_etl.landing import Landing
 from tracer_etl.names import literal, quote
@@ -358,8 +359,11 @@ def expected(world: World, follower: Follower) -> dict[str, list[tuple]]:
     with duckdb.connect() as connection:
         connection.execute(f"SET TimeZone = {literal(follower.study.timezone)}")
         files = {table.name: f"'{built}/{table.name}.parquet'" for table in schema.tables}
-        bridge, attachments = f"'{built}/{schema.bridge}.parquet'", f"'{built}/attachments.parquet'"
-        return _content(connection, schema, files, bridge, attachments)
+        for name, file in files.items():
+            connection.execute(f"CREATE VIEW {quote(name)} AS FROM {file}")
+        return _content(
+            connection, schema, files, f"({bridge_rows(schema)})", f"'{built}/attachments.parquet'"
+        )
 
 
 class _Everything:

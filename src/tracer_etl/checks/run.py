@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tracer_etl.bridge import bridge_rows
 from tracer_etl.checks.columns import Columns, staged
 from tracer_etl.checks.compiled import compiled_rules
 from tracer_etl.checks.expectations import written_rules
@@ -88,11 +89,12 @@ def _opened(schema: Schema, folder: Path, timezone: str) -> Iterator[DuckDBPyCon
 
 def _open(connection: DuckDBPyConnection, schema: Schema, folder: Path) -> None:
     """Make the staged tables and the choice lists of every version known by name."""
-    for name in [*(table.name for table in schema.tables), schema.bridge, "problems", "attachments"]:
+    for name in [*(table.name for table in schema.tables), "problems", "attachments"]:
         path = folder / f"{name}.parquet"
         if not path.is_file():
             raise LandingError(f"{path.name} is missing", where=str(folder), remedy="run `tracer-etl build`")
         connection.execute(f"CREATE VIEW {quote(name)} AS {staged(path)}")
+    connection.execute(f"CREATE VIEW {quote(schema.bridge)} AS {bridge_rows(schema)}")
     create_lists(connection, schema)
     columns = ", ".join(f"{name} VARCHAR" for name in _REASONS)
     connection.execute(f"CREATE TABLE reasons ({columns})")

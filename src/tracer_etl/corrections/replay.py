@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from tracer_etl.bridge import token_rows
 from tracer_etl.casts import cast
 from tracer_etl.names import literal, quote
-from tracer_etl.schema import TOKENS
 from tracer_etl.scratch import scratch
 from tracer_etl.warehouse.meta import STAGED_CORRECTION
 
@@ -82,7 +80,6 @@ class _Replay:
                 self._correct(table, columns)
             self.connection.execute("UPDATE work.line SET round = round - 1")
         self._mend_problems()
-        self._mend_bridge(corrections)
         for table in tables.values():
             order = "_submission_id, _row_id" if table.parent else "_landed"
             self._write(f"SELECT * FROM {quote(table.name)} ORDER BY {order}", table.name)
@@ -166,25 +163,6 @@ class _Replay:
 
     def _source(self, table: Table) -> str:
         return literal(str(self.folder / f"{table.name}.parquet"))
-
-    def _mend_bridge(self, corrections: Sequence[Correction]) -> None:
-        """Choose anew for the corrected cells of questions with many answers."""
-        cells = {
-            (one.table.name, one.columns[0].name): one.table
-            for one in corrections
-            if one.columns[0].kind in TOKENS
-        }
-        if not cells:
-            return
-        self._read("work.bridge", self.schema.bridge)
-        for (name, column), table in cells.items():
-            touched = f"SELECT _row_id FROM work.line WHERE table_name = {literal(name)} AND column_name = {literal(column)}"
-            self.connection.execute(
-                f"DELETE FROM work.bridge WHERE question = {literal(column)} AND _row_id IN ({touched})"
-            )
-            source = f"(SELECT * FROM {quote(name)} WHERE {table.row_key} IN ({touched}))"
-            self.connection.execute(f"INSERT INTO work.bridge {token_rows(source, table.row_key, column)}")
-        self._write("SELECT * FROM work.bridge ORDER BY ALL", self.schema.bridge)
 
     def _conclude(self) -> Replayed:
         listed = ", ".join(STAGED_CORRECTION)

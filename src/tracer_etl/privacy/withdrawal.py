@@ -103,8 +103,7 @@ def leave_out(folder: Path, schema: Schema, out: Withdrawn) -> int:
         row = connection.execute("SELECT count(*) FROM gone").fetchone()
         if not row or not row[0]:
             return 0
-        names = [table.name for table in schema.tables]
-        for name in [*names, schema.bridge, *_PARTS]:
+        for name in [*(table.name for table in schema.tables), *_PARTS]:
             file = folder / f"{name}.parquet"
             if file.exists():
                 kept = (

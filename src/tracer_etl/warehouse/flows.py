@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tracer_etl.bridge import bridge_rows
 from tracer_etl.names import literal, quote
 from tracer_etl.records import SETS_ASIDE
-from tracer_etl.schema import TOKENS
 from tracer_etl.warehouse.contract import areas
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from tracer_etl.schema import Schema
 
+STAGED = "staged_"
+"""Precedes the name of a table that holds rows of a batch."""
 _IN_TOUCHED = "_submission_id IN (SELECT _submission_id FROM touched)"
 IS_STORED = "_submission_id IN (SELECT _submission_id FROM touched WHERE stored)"
 COUNTED = (
@@ -66,21 +68,14 @@ class Flow:
 def flows(schema: Schema, touched: Touched) -> Iterator[Flow]:
     """List where the rows of a batch go, parents before children."""
     for table in schema.tables:
-        staged = quote("staged_" + table.name)
+        staged = quote(STAGED + table.name)
         for area, columns in areas(table).items():
             where = touched.where(area)
             select = f"SELECT {', '.join(map(quote, columns))} FROM {staged} WHERE {where}" if where else ""
             yield Flow(f"{area}.{quote(table.name)}", IS_STORED, select)
-    hidden = [
-        literal(c.name)
-        for t in schema.tables
-        for c in t.columns
-        if c.privacy == "direct" and c.kind in TOKENS
-    ]
     for area in ("clean", "quarantine"):
-        kept = f" AND question NOT IN ({', '.join(hidden)})" if hidden and area == "clean" else ""
         where = touched.where(area)
-        select = f"SELECT * FROM {quote('staged_' + schema.bridge)} WHERE {where}{kept}" if where else ""
+        select = bridge_rows(schema, STAGED, where, direct=area != "clean") if where else ""
         yield Flow(f"{area}.{quote(schema.bridge)}", IS_STORED, select)
     form = literal(schema.form_id)
     for target, staged in (

@@ -16,7 +16,7 @@ from tracer_etl.names import literal, quote
 from tracer_etl.schema import BRIDGE_COLUMNS
 from tracer_etl.warehouse.contract import PARTITION, areas
 from tracer_etl.warehouse.counting import summary
-from tracer_etl.warehouse.flows import COUNTED, IS_STORED, Touched, flows
+from tracer_etl.warehouse.flows import COUNTED, IS_STORED, STAGED, Touched, flows
 from tracer_etl.warehouse.meta import STAGED_CORRECTION, describe
 from tracer_etl.warehouse.runs import record_run
 
@@ -146,12 +146,12 @@ class Loader(ABC):
         describe(self.connection, schema)
 
     def _stage(self, batch: Batch) -> None:
-        names = [table.name for table in batch.schema.tables] + [batch.schema.bridge]
-        for name in [*names, "problems", "reasons", "attachments", "tombstones", "corrections"]:
+        beside = ("problems", "reasons", "attachments", "tombstones", "corrections")
+        for name in (*(table.name for table in batch.schema.tables), *beside):
             file = batch.folder / f"{name}.parquet"
             none = name == "corrections" and not file.exists()
             rows = _UNCORRECTED if none else f"SELECT * FROM {literal(str(file))}"
-            self.files.execute(f"CREATE OR REPLACE TEMP VIEW {quote('staged_' + name)} AS {rows}")
+            self.files.execute(f"CREATE OR REPLACE TEMP VIEW {quote(STAGED + name)} AS {rows}")
 
     def _touch(self, schema: Schema) -> Touched:
         """Find what is newer than what is there, and note the new state."""
@@ -160,7 +160,7 @@ class Loader(ABC):
             "incoming",
             "SELECT _submission_id, _revision, _landed, CASE WHEN _submission_id IN (SELECT _submission_id FROM "
             "staged_reasons WHERE severity IN ('critical', 'warning')) THEN 'set_aside' ELSE 'good' END AS state "
-            f"FROM {quote('staged_' + schema.root.name)} UNION ALL SELECT _submission_id, NULL, _landed, 'deleted' "
+            f"FROM {quote(STAGED + schema.root.name)} UNION ALL SELECT _submission_id, NULL, _landed, 'deleted' "
             "FROM staged_tombstones",
         )
         self.connection.execute("DROP TABLE IF EXISTS touched")
