@@ -184,6 +184,15 @@ def read_json_zstd(folder: Path, schema: Schema, landed: Sequence[Segment]) -> i
     return _read_json(folder, schema, "*.ndjson.zst", "zstd")
 
 
+def read_json_alone(folder: Path, schema: Schema, landed: Sequence[Segment]) -> int:
+    """Let DuckDB read the plain lines into a file as anybody would ask it to: it finds columns and types by itself."""
+    del schema, landed
+    with duckdb.connect(str(folder / "alone.duckdb"), config={"memory_limit": "8GB"}) as connection:
+        connection.execute(f"CREATE TABLE read AS FROM read_json({literal(str(folder / '*.ndjson'))})")
+        row = connection.execute("SELECT count(*) FROM read").fetchone()
+    return int(row[0]) if row else 0
+
+
 def json_normalize(folder: Path, schema: Schema, landed: Sequence[Segment]) -> int:
     """Flatten the lines with pandas and store them: every value a text, repeats left as lists."""
     import pandas as pd
@@ -208,6 +217,7 @@ def _flat(data: dict[str, list[dict[str, object]]]) -> dict[str, object]:
 CONTENDERS: tuple[Callable[[Path, Schema, Sequence[Segment]], int], ...] = (
     read_json,
     read_json_zstd,
+    read_json_alone,
     ours,
     json_normalize,
 )
