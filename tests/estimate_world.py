@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 
 from frame import META
+from tracer_etl.evidence.coding.coder import Coder
+from tracer_etl.evidence.coding.storing import store_codes
+from tracer_etl.evidence.coding.titles import shipped_terms
 from tracer_etl.evidence.indicators_training import SKILLS
 from tracer_etl.evidence.marts import make_marts
 
@@ -16,7 +19,7 @@ TEXTS = (
     "_submission_id alumni_id enumerator_id mode contact_result aapor_code reg_birth_year emp_bps emp_icls lf_bps lf_icls "
     "underemp pre_work pre_income_band main_act no_seek_reason match_field match_level use_skills status_emp pay_band "
     "biz_profit_band contract bpjs_tk bpjs_kes paid_leave accident biz_legal biz_books job_at_end sat_all select_fair "
-    "choose_again need_more need_1 need_2 sex edu"
+    "choose_again need_more need_1 need_2 sex edu job_title kbji_major kbli_section"
 ).split()
 WHOLE = "attempt_no hours_all hours_usual pay_net biz_profit pre_income biz_workers_paid nps".split()
 DATES = ("today", "biz_start")
@@ -32,6 +35,19 @@ TABLES = (
     "time_to_job",
 )
 """What the estimates write, beside the tables of `contrasts`."""
+
+JOBS = (
+    {"job_title": "Barista di kafe", "kbji_major": "5", "kbli_section": "I"},
+    {"job_title": "MUA panggilan", "kbji_major": "5", "kbli_section": "S"},
+    {"job_title": "teknisi AC", "kbji_major": "7", "kbli_section": "S"},
+    {"job_title": "kuli bangunan", "kbji_major": "9", "kbli_section": "F"},
+    {"job_title": "pemilik kedai kopi", "kbji_major": "1", "kbli_section": "I"},
+    {"job_title": "ikut orang", "kbji_major": "9", "kbli_section": "S"},
+)
+"""What people do, in turn; the last title says nothing."""
+
+MASTER = {"barista": ("5132 5246", "56303"), "mua": ("5142", "96112"), "ac": ("7127", "95220")}
+"""KBJI and KBLI codes of each programme."""
 
 PROGRAMMES = (("barista", 2024), ("barista", 2025), ("mua", 2024), ("ac", 2025))
 SIZE = 60
@@ -63,6 +79,7 @@ def world() -> duckdb.DuckDBPyConnection:
         "case when alumni_id <> 'A9999' then '+6286000000001' end as phone_e164 from clean.registry_person"
     )
     make_marts(connection)
+    store_codes(connection, Coder({}, shipped_terms()))
     return connection
 
 
@@ -82,8 +99,11 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> None:
         "create table clean.alumni_tracer__job (_submission_id varchar, _position bigint, j_status varchar, j_start date, "
         "j_end_reason varchar, j_end date, j_found varchar);"
         "create table clean.alumni_tracer__cert (_submission_id varchar, cert_result varchar, cert_received varchar, "
-        "cert_used varchar)"
+        "cert_used varchar);"
+        "create table clean.programme (code varchar, kbji varchar, kbli varchar, certainty varchar)"
     )
+    for code, (kbji, kbli) in MASTER.items():
+        connection.execute("insert into clean.programme values (?, ?, ?, 'to_confirm')", [code, kbji, kbli])
 
 
 class Rows:
@@ -169,6 +189,7 @@ def _answers(chance: np.random.Generator, number: int, year: int) -> dict[str, A
     }
     at_work = {
         "status_emp": status,
+        **JOBS[number % len(JOBS)],
         "hours_all": 30 + number % 20,
         "hours_usual": 40,
         "match_field": str(1 + number % 3),

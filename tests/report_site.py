@@ -31,10 +31,13 @@ OTHER = {"id": "en", "en": "id"}
 def tracer_copy(file: Path) -> Path:
     """Write a published copy in which all that the tracer study's pages show is there."""
     made = world()
-    made.execute("create table clean.programme (code varchar, label_id varchar, label_en varchar)")
+    for column in ("label_id", "label_en"):
+        made.execute(f"alter table clean.programme add column {column} varchar")
+    made.execute("delete from clean.programme where code = 'ac'")
     made.execute(
-        "insert into clean.programme values ('barista', 'Barista', 'Barista'), ('mua', 'Tata rias', 'Make-up')"
+        "update clean.programme set label_id = 'Barista', label_en = 'Barista' where code = 'barista'"
     )
+    made.execute("update clean.programme set label_id = 'Tata rias', label_en = 'Make-up' where code = 'mua'")
     add_tables(made)
     for number in range(12):
         idea(made, f"i{number}", "Kelas barista" if number % 2 else "Kursus bahasa")

@@ -103,6 +103,8 @@ from clean.alumni_tracer__cert c join marts.interview i on i.submission_id = c._
 group by i.alumni_id
 """
 
+JOB_CODE = "select alumni_id, state as job_state, fields as job_fields from marts.job_code"
+
 NEEDED = {
     "marts.case_disposition": ("alumni_id", "aapor_code"),
     "marts.interview": ("alumni_id", "submission_id"),
@@ -199,8 +201,14 @@ def read_frame(enrolment: pd.DataFrame, person: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_answers(connection: Connection) -> pd.DataFrame:
-    """Give one row per respondent with all answers and the marts' earnings, hours and points."""
-    return read(connection, ANSWER).merge(read(connection, CERTIFICATE), on="alumni_id", how="left")
+    """Give one row per respondent with all answers and the marts' earnings, hours and points.
+
+    `job_state` and `job_fields` (the programmes the job's code is of) are missing where nobody works or nothing is coded.
+    """
+    told = read(connection, ANSWER).merge(read(connection, CERTIFICATE), on="alumni_id", how="left")
+    if not column_names(connection, "job_code"):
+        return told.assign(job_state=None, job_fields=None)
+    return told.merge(read(connection, JOB_CODE), on="alumni_id", how="left")
 
 
 def price_factor(days: pd.Series[Any], constants: Constants) -> pd.Series[float]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tracer_etl.evidence import recall, registry_rates, storing, variance
+from tracer_etl.evidence.coding.agreement import kappa_rows
 from tracer_etl.evidence.indicators import all_indicators
 from tracer_etl.evidence.sample import Level, estimate_rows, levels_of
 from tracer_etl.evidence.survival import kaplan_meier, log_log_interval
@@ -45,6 +46,7 @@ def extra_rows(study: Study, constants: Constants) -> list[dict[str, Any]]:
     figures = study.weighted.diagnostics
     rows.append(registry_rates.plain_row("F9", "0-1", "all", "", figures["r_indicator"], size))
     rows.append(registry_rates.plain_row("F9_bias", "share", "all", "", figures["max_absolute_bias"], size))
+    rows += kappa_rows(study.persons, constants)
     return rows + _demand_rows(study.persons, constants) + _turnbull_rows(study.persons)
 
 

@@ -1,4 +1,4 @@
-"""What is made beyond the marts' SQL in every run: the estimates, and the plan where the office has written one."""
+"""What is made beyond the marts' SQL in every run: codes of jobs, estimates, and the plan where the office has written one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from tracer_etl.errors import StudyError
+from tracer_etl.evidence.coding.coder import codes_file, read_coder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,22 +26,34 @@ def plan_file(study: Study) -> Path:
     return study.root / str(study.evidence.get("plan", PLAN))
 
 
+def office_files(study: Study) -> list[Path]:
+    """List the files the office edits that the results are made of, of those that are there."""
+    return [file for file in (plan_file(study), codes_file(study)) if study.evidence and file.exists()]
+
+
 def compute(connection: Connection, study: Study) -> tuple[str, ...]:
-    """Estimate, and rank the programmes where there is a file of the plan; give the marts made.
+    """Code the jobs, estimate, and rank the programmes where there is a file of the plan; give the marts made.
 
     Before the first interview there is nothing to estimate, and without the forms of employers and ideas no plan: that
     is logged.
 
     Raises:
-        StudyError: the office's file is malformed.
+        StudyError: one of the office's files is malformed.
     """
+    coded = _coded(connection, study)
     if not _estimated(connection):
-        return ()
+        return coded
     wanted = plan_file(study)
     if not wanted.exists():
         _demanded(connection, ())
-        return ("marts.estimate",)
-    return ("marts.estimate", *_planned(connection, wanted))
+        return (*coded, "marts.estimate")
+    return (*coded, "marts.estimate", *_planned(connection, wanted))
+
+
+def _coded(connection: Connection, study: Study) -> tuple[str, ...]:
+    from tracer_etl.evidence.coding.storing import store_codes
+
+    return store_codes(connection, read_coder(codes_file(study)))
 
 
 def _estimated(connection: Connection) -> bool:

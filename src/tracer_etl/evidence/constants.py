@@ -92,6 +92,7 @@ class Constants:
     indicative: int = 30
     rse_caution: float = 0.25
     rse_withheld: float = 0.50
+    coded_share: float = 0.80
     exposed_minimum: int = 30
     round_to: int = 5
     k_anonymity: int = 5

@@ -168,8 +168,8 @@ def estimate_table(study: Study, constants: Constants) -> pd.DataFrame:
         registry_rates.CLASSES, study.enrolments, (*OF_PERSONS, *OF_ENROLMENTS)
     )
     rows += registry_rates.cost_rows(study.enrolments, OF_COST)
-    table = pd.DataFrame(rows).reindex(columns=[*storing.ESTIMATE, "minimum", "signed"])
-    table = table.fillna({"minimum": 0, "signed": False, "note": ""})
+    table = pd.DataFrame(rows).reindex(columns=[*storing.ESTIMATE, "minimum", "signed", "covered"])
+    table = table.fillna({"minimum": 0, "signed": False, "covered": 1.0, "note": ""})
     shown = suppress(table, lines(study), constants)
     in_field = shown[shown["indicator"] == "S1"]
     shown = pd.concat([shown, registry_rates.cost_per_worker(study.enrolments, in_field, OF_COST)])

@@ -32,7 +32,8 @@ class Indicator:
     """One indicator; `signed` numbers may be near 0 or below, so no relative standard error is asked of them.
 
     `values` gives column `y`; for wait and curve also `event` (0: watching ended); for effect the items after, then
-    before. `horizon` and `cause` say where a curve is read; `minimum` is the least n beyond the general rule.
+    before. `horizon` and `cause` say where a curve is read; `minimum` is the least n beyond the general rule. `covered`
+    says of whom a number could be told among those it should be told of (1 or 0): of too few, and it is withheld.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Indicator:
     horizon: float = 0.0
     cause: int = 0
     minimum: int = 0
+    covered: Callable[[pd.DataFrame], pd.Series[float]] | None = None
 
 
 def only(y: pd.Series[float]) -> pd.DataFrame:

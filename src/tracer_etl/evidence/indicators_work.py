@@ -6,19 +6,13 @@ import numpy as np
 import pandas as pd
 
 from tracer_etl.evidence.indicators import Indicator, employed, flag, number, only
+from tracer_etl.evidence.indicators_field import IN_FIELD
 
 SELF = ("1", "2", "3")
 FULL_TIME, SOON = 35, 6
 """Hours a week of full-time work; months within which IKU-1 wants the first job."""
 RESPONDENTS = "respondents (110, 120)"
 SELVES = "respondents who answered themselves"
-
-
-def _in_field(table: pd.DataFrame) -> pd.DataFrame:
-    matched = table["match_field"].isin(["1", "2"]).astype(float)
-    return only(
-        matched.where(employed(table) & table["match_field"].notna()).where(table["emp_bps"] != "0", 0.0)
-    )
 
 
 def _quality(table: pd.DataFrame) -> pd.DataFrame:
@@ -226,16 +220,7 @@ WORK = (
     ),
     _business_at(6),
     _business_at(12),
-    Indicator(
-        "S1",
-        "share",
-        "share",
-        "Serapan-2: bekerja di bidang pelatihan",
-        "In-field work",
-        "employed and match_field 1 or 2 (self-report)",
-        "respondents of whom it can be told",
-        _in_field,
-    ),
+    *IN_FIELD,
     Indicator(
         "S2",
         "share",

@@ -74,7 +74,7 @@ def estimate_rows(
     Below the least n of a rate only the count is given: nothing is computed that could slip out.
     """
     columns = indicator.values(sample.table).to_numpy(dtype=float)
-    told = np.isfinite(columns).all(axis=1)
+    told, covered = np.isfinite(columns).all(axis=1), _covered(indicator, sample)
     rows = []
     for place in levels:
         inside = place.member & told
@@ -85,6 +85,7 @@ def estimate_rows(
             "level": place.level,
             "minimum": indicator.minimum,
             "signed": indicator.signed,
+            "covered": _share(covered[place.member]),
             "n": int(inside.sum()),
             "note": "",
         }
@@ -92,6 +93,17 @@ def estimate_rows(
             row |= _estimated(indicator, sample, columns, inside, constants)
         rows.append(row)
     return rows
+
+
+def _covered(indicator: Indicator, sample: Sample) -> Floats:
+    if indicator.covered is None:
+        return np.ones(len(sample.table))
+    return np.asarray(indicator.covered(sample.table), dtype=float)
+
+
+def _share(covered: Floats) -> float:
+    asked = covered[np.isfinite(covered)]
+    return float(asked.mean()) if len(asked) else 1.0
 
 
 def _estimated(

@@ -80,6 +80,14 @@ EXTRA = (
         "works",
         "frame; all the silent work",
     ),
+    (
+        "S1_kappa",
+        "kappa",
+        "Kappa pengakuan dan kode",
+        "Kappa of self-report and code",
+        "Cohen's kappa, bootstrap range",
+        "employed, both known",
+    ),
     ("F9", "0-1", "Indikator-R", "R-indicator", "1 - 2 SD of the response propensity", "frame"),
     (
         "F9_bias",

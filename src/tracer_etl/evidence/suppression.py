@@ -51,8 +51,8 @@ def suppress(table: pd.DataFrame, lines: Sequence[Line], constants: Constants) -
     """Blank what may not be shown in a table with one row per indicator, group_by and level.
 
     Needs columns `minimum` (an indicator's own least n) and `signed` (no relative standard error asked). Sets
-    `suppressed` and adds to `note`: too_few, complementary, exposed_under_30, withheld_rse (blanked), caution_rse,
-    indicative (n below 30, shown).
+    `suppressed` and adds to `note`: too_few, complementary, exposed_under_30, uncoded, withheld_rse (blanked),
+    caution_rse, indicative (n below 30, shown). Column `covered`, where there is one, is the share it could be told of.
     """
     found = [
         pd.Series(_reasons(rows, lines, constants), index=rows.index)
@@ -71,7 +71,7 @@ def suppress(table: pd.DataFrame, lines: Sequence[Line], constants: Constants) -
     return table.assign(**shown, suppressed=blank, note=notes)
 
 
-OPEN_COUNT = ("withheld_rse", "exposed_under_30")
+OPEN_COUNT = ("withheld_rse", "exposed_under_30", "uncoded")
 """Reasons to withhold a number that are no reason to withhold its n."""
 
 
@@ -89,6 +89,8 @@ def _reasons(rows: pd.DataFrame, lines: Sequence[Line], constants: Constants) ->
 def _withheld(row: Mapping[Hashable, Any], constants: Constants) -> str:
     if row["n"] < row["minimum"]:
         return "exposed_under_30"
+    if row.get("covered", 1.0) < constants.coded_share:
+        return "uncoded"
     return "" if row["signed"] else relative_error_note(float(row["estimate"]), float(row["se"]), constants)
 
 

@@ -17,6 +17,7 @@ WITHHELD = (
     "complementary",
     "withheld_rse",
     "exposed_under_30",
+    "uncoded",
     "nobody_watched_that_long",
     "not_estimable",
 )
@@ -25,7 +26,17 @@ WITHHELD = (
 SAID = ("indicative", "caution_rse", "upper_bound_open", "interval_censored")
 """Notes that are said beside a number."""
 
-_DECIMALS = {"share": 0, "0-1": 2, "months": 1, "ratio": 2, "UMK": 2, "SD": 2, "persons": 0, "-100..100": 0}
+_DECIMALS = {
+    "share": 0,
+    "0-1": 2,
+    "kappa": 2,
+    "months": 1,
+    "ratio": 2,
+    "UMK": 2,
+    "SD": 2,
+    "persons": 0,
+    "-100..100": 0,
+}
 """Digits after the point by unit; points of a scale have one."""
 
 

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 WAITING = ("T1", "T2", "S4_3", "S4_6", "S4_12", "S6")
 EARNINGS = ("E1_median", "E3_umk", "E3_12umk", "E2a_shift", "E4")
 MATCH = ("M1", "M2", "M3", "M4")
+CODED = (
+    *("S1", "S1_coded", "S1_either", "S1_agree", "S1_kappa", "S1_told_only", "S1_coded_only"),
+    *("S1_with_code", "S1_reviewed"),
+)
 DECENT = ("D5_pay", "D5_hours", "D5_contract", "D5_cover", "D5_safe", "D3")
 RATIO = Scale((0, 0.5, 1, 1.5, 2), "datum.value + ' UMK'", line=1.0)
 _CURVE = "select months, survival, low, high, n from marts.time_to_job where group_by = 'all' order by months"
@@ -48,6 +52,8 @@ def _render(facts: Facts, desk: Desk) -> Markup:
         paid=groups.table_of(facts, "programme", ("E1_median", "E3_umk", "E5")),
         match=_list(facts, MATCH),
         matched=groups.table_of(facts, "programme", ("M1", "M2", "M3")),
+        coded=_list(facts, [key for key in CODED if (key, "all", "") in facts.estimates]),
+        both_ways=groups.table_of(facts, "programme", ("S1", "S1_coded", "S1_either")),
         decent=_list(facts, DECENT),
         compared=contrasts.section(facts, desk),
     )
