@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracer_etl.evidence import selection_checks
+from tracer_etl.evidence.coding.checks import checks_of_job_codes
 from tracer_etl.evidence.lottery import ticket
 from tracer_etl.landing import Landing
 from tracer_etl.oversight.edits import checks_of_edits
@@ -84,11 +85,15 @@ def _sent(*files: tuple[str, bool]) -> World:
     return {"pii._attachment": rows}
 
 
-def _coded(kbji: str) -> World:
+def _job(title: str, match: str = "1", major: str = "5", programme: str = "barista") -> World:
+    """Give a job to judge, beside one of which nothing is to be said."""
+    judged = {"match_field": match, "reg_program": programme, "job_title": title, "kbji_major": major}
+    other = {"match_field": "1", "reg_program": "barista", "job_title": "barista", "kbji_major": "5"}
+    listed = {"code": "barista", "kbji": "5132 5246", "kbli": "56303", "certainty": "confident"}
+    jobs = {"a": judged, "b": other}
     return {
-        A: [{"_submission_id": "a", "match_field": "1", "reg_program": "barista"}],
-        "clean.job_coding": [{"submission_id": "a", "kbji": kbji}],
-        "clean.programme": [{"code": "barista", "kbji": "5132 5246"}],
+        A: [{"_submission_id": key, "kbli_section": "I", **job} for key, job in jobs.items()],
+        "clean.programme": [listed],
     }
 
 
@@ -279,6 +284,7 @@ CHECKS: dict[str, Check] = {
     "unresolved_edits": _unresolved,
     **checks_of_withdrawn(frozenset({"A8"})),
     **selection_checks.CHECKS,
+    **checks_of_job_codes(Path(__file__).parent / "job_codes.csv"),
 }
 
 CASES: dict[tuple[str, ...], tuple[World, World]] = {
@@ -292,7 +298,7 @@ CASES: dict[tuple[str, ...], tuple[World, World]] = {
         {A: [interviewed("a", "A2")], **registered("A1")},
         {A: [interviewed("a", "A1")], **registered("A1")},
     ),
-    ("C19", "submission", "info"): (_coded("513"), _coded("5132")),
+    ("C19", "submission", "info"): (_job("Pramusaji kafe"), _job("BARISTA di kafe")),
     ("C22", "batch", "critical"): (_umk((2025, 2567744)), _umk((2025, 2413974))),
     ("X01", "batch", "critical"): (_closed("211", "900", "110"), _closed("110", "211", "110", "900")),
     ("X02", "submission", "warning"): (
@@ -357,6 +363,7 @@ CASES: dict[tuple[str, ...], tuple[World, World]] = {
 
 ALSO_BROKEN: list[tuple[tuple[str, ...], World]] = [
     (("S06", "batch", "critical"), _pulled(("2026-01-02", 5, 5, "uuid:7"))),
+    (("C19", "submission", "info"), _job("Juru Saji")),
     (("C22", "batch", "critical"), _umk((2027, None))),
     (("X01", "batch", "critical"), _closed("110", "110", twice=True)),
     (("X03", "submission", "info"), _attempts(*[(n, 10, "220") for n in range(1, 6)])),
@@ -375,6 +382,11 @@ ALSO_BROKEN: list[tuple[tuple[str, ...], World]] = [
 ]
 """Further worlds in which a check fires: each is another way to break it."""
 ALSO_KEPT: list[tuple[tuple[str, ...], World]] = [
+    (("C19", "submission", "info"), _job("Es kopi keliling")),
+    (("C19", "submission", "info"), _job("Pramusaji", match="2")),
+    (("C19", "submission", "info"), _job("Pramusaji", major="9")),
+    (("C19", "submission", "info"), _job("serabutan")),
+    (("C19", "submission", "info"), _job("Pramusaji", programme="menari")),
     (("X03", "submission", "info"), _attempts(*[(n, 10 + n, "220") for n in range(1, 6)])),
     (("X18", "submission", "warning"), _applied("3505014705990001", ended="2024-03-16")),
     (("X18", "submission", "warning"), _applied("3505014705990001", ended="2025-07-17", funding="self")),

@@ -14,6 +14,9 @@ from tracer_etl import batches
 from tracer_etl.corrections.log import corrections_of, read_corrections
 from tracer_etl.corrections.standing import Standing, note_unlanded, remarks, standings
 from tracer_etl.errors import Partial, ServerError, StudyError
+from tracer_etl.evidence.coding.coder import codes_file
+from tracer_etl.evidence.coding.titles import MAP
+from tracer_etl.evidence.computed import office_files
 from tracer_etl.landing import Landed as Pulled
 from tracer_etl.landing import Landing
 from tracer_etl.oversight.edits import checks_of_edits
@@ -203,16 +206,23 @@ def _oversee(
 
 def _known_checks(study: Study, out: Withdrawn) -> dict[str, Check]:
     """Gather the checks in Python: the core's own, those that read the landing, and those of the evidence."""
+    from tracer_etl.evidence.coding.checks import checks_of_job_codes
     from tracer_etl.evidence.selection_checks import CHECKS
 
     landed = {**checks_of_files(study.landing), **checks_of_edits(study.landing)}
-    return {**builtin(), **landed, **checks_of_withdrawn(out.people), **CHECKS}
+    coded = checks_of_job_codes(codes_file(study))
+    return {**builtin(), **landed, **checks_of_withdrawn(out.people), **CHECKS, **coded}
 
 
 def _sources_of_oversight(study: Study) -> list[Path]:
     """List what decides on findings beside the data: the study's checks, and the code of those in Python."""
-    code = sorted((Path(__file__).parent / "oversight").glob("*.py"))
-    return [*rule_files(study.expectations), *code]
+    package = Path(__file__).parent
+    code = [
+        *sorted((package / "oversight").glob("*.py")),
+        *sorted((package / "evidence/coding").glob("*.py")),
+        package / "evidence" / MAP,
+    ]
+    return [*rule_files(study.expectations), *code, codes_file(study)]
 
 
 @one_at_a_time
@@ -373,13 +383,7 @@ def _state_of_results(study: Study) -> str:
     kept = [p for p in sources if p.suffix != ".pyc" and "rehearsal" not in p.parts]
     with open_warehouse(study) as warehouse:
         told = repr((dict(study.title), warehouse.ledger()))
-        return batches.digest([*kept, *_sources_of_oversight(study), *_plan(study)], told)
-
-
-def _plan(study: Study) -> list[Path]:
-    from tracer_etl.evidence.computed import plan_file
-
-    return [file for file in [plan_file(study)] if study.evidence and file.exists()]
+        return batches.digest([*kept, *_sources_of_oversight(study), *office_files(study)], told)
 
 
 def _mark(study: Study) -> Path:
