@@ -1,4 +1,4 @@
-"""`evidence`: which programmes to offer, and whom to select."""
+"""`evidence`: what jobs are, which programmes to offer, and whom to select."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tracer_etl.cli.output import line, near, print_json, remark, table, the_study, with_json
+from tracer_etl.cli.output import give, line, near, print_json, remark, table, the_study, with_json
 from tracer_etl.errors import StudyError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
 
+    from tracer_etl.evidence.coding.review import Review
     from tracer_etl.evidence.marts import Connection
     from tracer_etl.study import Study
 
@@ -34,9 +35,9 @@ _DECIMALS = {
 
 @click.group()
 def evidence() -> None:
-    """Rank the programmes for next year, and select the participants.
+    """Code jobs, rank the programmes for next year, and select the participants.
 
-    What the office decides stands in two files of evidence/; the results go into marts.plan_* and
+    What the office decides stands in files of evidence/; the results go into marts.plan_* and
     marts.selection_*, into the published copy and into the report. `run` makes the plan too, a selection it never makes.
     """
 
@@ -144,6 +145,47 @@ def select(config: Path | None, sheet: Path | None, as_json: bool) -> None:
     _show("Aims", rows["selection_aim"], "name wanted found met")
     _show("Made with", rows["selection_setting"], "name value")
     remark(made.remarks)
+
+
+@evidence.command("job-codes")
+@click.option(
+    "--write", is_flag=True, help="Add a line per title to the office's file; lines there stay as they are."
+)
+@click.option("--forget", is_flag=True, help="Take lines out of the file whose title nobody has any more.")
+@with_json
+def job_codes(*, write: bool, forget: bool, as_json: bool) -> None:
+    """List the job titles no coder has decided on, with the KBJI and KBLI codes the map proposes.
+
+    The office's file is [evidence] job_codes, or evidence/job_codes.csv. Titles are answers of people: neither the list
+    nor the file goes out of the office.
+    """
+    from tracer_etl.evidence.coding.coder import codes_file, read_coder
+    from tracer_etl.evidence.coding.review import forget_titles, review, write_titles
+    from tracer_etl.warehouse import reading
+
+    study = _loaded()
+    file = codes_file(study)
+    with reading(study) as warehouse:
+        found = review(warehouse.connection, read_coder(file))
+    added = write_titles(file, found) if write else 0
+    gone = forget_titles(file, found.unused) if forget else 0
+    give(found.titles, "title people told kbji kbli state alike".split(), as_json)
+    line(
+        f"{found.people} people in work, {found.counted} of them with a code, {found.reviewed} with a title a coder "
+        f"decided on; {len(found.titles)} titles to decide on"
+    )
+    remark(_remarks(found, near(file), added, gone))
+
+
+def _remarks(found: Review, file: str, added: int, gone: int) -> Iterator[str]:
+    if added:
+        yield f"{added} titles added to {file}: set codes, `reviewed`, `by` and `on`, then run again"
+    if gone:
+        yield f"{gone} lines taken out of {file}"
+    elif found.unused:
+        yield f"{len(found.unused)} lines of {file} are of titles nobody has: --forget takes them out"
+    if found.withheld:
+        yield f"{found.withheld} titles hold a name or a number of a person and are not listed: correct the answers"
 
 
 def _loaded() -> Study:
