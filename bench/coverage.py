@@ -3,6 +3,7 @@
     python bench/coverage.py intervals 2000 --replicates 500
     python bench/coverage.py intervals 500 --silent 0.9
     python bench/coverage.py cells 800
+    python bench/coverage.py earnings 2000
     python bench/coverage.py ranking 1000
     python bench/coverage.py effect 1000
 
@@ -14,6 +15,8 @@ intervals  draws so many studies of 350 persons whose truth is known (tests/cove
 cells      draws so many studies and looks at every share of ten or more people, of all and by programme, target group, sex and
            age: how often Wilson's interval holds the truth on Kish's n_eff, on the share's own design effect (as the pipeline has
            it), and on that less what raking gains.
+earnings   draws so many studies in which one in seven of those at work tells no earnings, owners (who earn less) most often: how
+           often the intervals of E1 hold the truth with the earnings imputed, left out, and had all told.
 effect     draws so many groups of 360 applicants, a third of them accepted (tests/applicants.py): how often the interval of
            the comparison holds a true effect of 0 and of 15 points, how far the plain difference is off, and the power.
 ranking    draws so many rankings of each scenario (tests/ranking_world.py) and holds what is said against what is true.
@@ -35,7 +38,7 @@ import click
 import pandas as pd
 
 from applicants import one_effect
-from coverage_world import SIZES, one_round, one_round_of_cells, truth
+from coverage_world import SIZES, one_round, one_round_of_cells, one_round_of_earnings, truth
 from ranking_world import SCENARIOS, calibration, one_ranking
 from tracer_etl.evidence.constants import Constants
 
@@ -80,6 +83,21 @@ def cells(rounds: int, workers: int) -> None:
             table[name] = [f"{100 * value:.1f}" for value in table[name]]
         table.insert(0, "cells", grouped.size())
         _markdown(table.sort_index().reset_index())
+
+
+def earnings(rounds: int, replicates: int, workers: int) -> None:
+    """Print coverage and bias of E1 by what is done about untold earnings."""
+    work = partial(one_round_of_earnings, constants=Constants(replicates=replicates))
+    grouped = pd.concat(_each(work, rounds, workers)).groupby(["indicator", "way"], sort=False)
+    table, error = grouped.mean(), grouped["off"].std() / rounds**0.5
+    for kind in ("programme", "cohort"):
+        shares = table[kind]
+        spread = 196 * (shares * (1 - shares) / rounds) ** 0.5
+        table[kind] = [f"{100 * p:.1f} ± {e:.1f}" for p, e in zip(shares, spread, strict=True)]
+    table["off"] = [f"{100 * p:+.1f} ± {196 * e:.1f} %" for p, e in zip(table["off"], error, strict=True)]
+    for name in ("width", "imputed"):
+        table[name] = [f"{100 * value:.1f} %" for value in table[name]]
+    _markdown(table.reset_index())
 
 
 def ranking(rounds: int, workers: int) -> None:
@@ -131,7 +149,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["intervals", "cells", "ranking", "effect"])
+    parser.add_argument("what", choices=["intervals", "cells", "earnings", "ranking", "effect"])
     parser.add_argument("rounds", type=int)
     parser.add_argument("--replicates", type=int, default=500)
     parser.add_argument("--silent", type=float, default=0.0)
@@ -142,6 +160,8 @@ def main() -> None:
         intervals(asked.rounds, asked.replicates, asked.silent, asked.workers)
     elif asked.what == "cells":
         cells(asked.rounds, asked.workers)
+    elif asked.what == "earnings":
+        earnings(asked.rounds, asked.replicates, asked.workers)
     elif asked.what == "effect":
         effect(asked.rounds, asked.workers)
     else:

@@ -318,9 +318,10 @@ def test_the_annex_holds_every_number_and_what_bps_asks_for(index, tmp_path):
     margins = list(book["kerangka_margins"].iter_rows(min_row=2, values_only=True))
     assert sum(target for margin, _, target, _ in margins if margin == "zone") == 240
     numbers = list(book["angka_numbers"].iter_rows(values_only=True))
-    hidden = [row for row in numbers[1:] if row[17]]
+    place = {name: at for at, name in enumerate(numbers[0])}
+    hidden = [row for row in numbers[1:] if row[place["suppressed"]]]
     assert hidden
-    assert all(row[6] is None for row in hidden)
+    assert all(row[place["estimate"]] is None and row[place["imputed"]] is None for row in hidden)
     indicators = [row[0] for row in book["MS-Ind"].iter_rows(values_only=True)]
     assert {"A1", "T1", "F3"} <= set(indicators)
     assert report(copy, tmp_path / "out", TITLE)

@@ -102,7 +102,17 @@ def test_relative_standard_error(estimate, se, note):
 
 def long_table(**columns: list[object]) -> pd.DataFrame:
     size = len(columns["n"])
-    numbers = ("low", "high", "cohort_low", "cohort_high", "n_eff", "deff", "weighted_total", "unweighted")
+    numbers = (
+        "low",
+        "high",
+        "cohort_low",
+        "cohort_high",
+        "imputed",
+        "n_eff",
+        "deff",
+        "weighted_total",
+        "unweighted",
+    )
     base = dict.fromkeys([*numbers, "unweighted_low", "unweighted_high"], [0.5] * size)
     base |= {"indicator": ["A1"] * size, "minimum": [0] * size, "signed": [False] * size, "note": [""] * size}
     return pd.DataFrame({**base, "estimate": [0.5] * size, "se": [0.05] * size, **columns})
@@ -116,7 +126,8 @@ def test_a_suppressed_row_keeps_no_number():
     assert shown["note"].tolist() == ["", "complementary", "too_few", ""]
     assert shown["suppressed"].tolist() == [False, True, True, False]
     blank = shown.loc[
-        shown["suppressed"], ["estimate", "low", "unweighted", "n", "n_eff", "deff", "weighted_total"]
+        shown["suppressed"],
+        ["estimate", "low", "unweighted", "n", "imputed", "n_eff", "deff", "weighted_total"],
     ]
     assert blank.isna().all(axis=None)
 

@@ -228,6 +228,7 @@ def add_money(table: pd.DataFrame, constants: Constants) -> pd.DataFrame:
     """Add earnings now and before the training in IDR/month of `constants.price_day`, and 0 for who had no work.
 
     `change_umk` is the change in UMK of the year of these prices: one yardstick, whenever the person was asked.
+    `earnings_untold`: works for pay or profit, was asked (so answered themselves), and told neither number nor band.
     """
     employed, before = table["emp_bps"] == "1", table["pre_work"] == "1"
     earned = table["earnings_idr"].astype(float)
@@ -243,6 +244,10 @@ def add_money(table: pd.DataFrame, constants: Constants) -> pd.DataFrame:
         change_all=change,
         change_umk=change / constants.umk_idr[int(constants.price_day[:4])],
         umk=table["umk_idr"].astype(float),
+        earnings_untold=employed
+        & table["status_emp"].isin([*WAGE, *SELF])
+        & table["job_at_end"].notna()
+        & earned.isna(),
     )
 
 

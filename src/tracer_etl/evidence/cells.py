@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tracer_etl.evidence.constants import Constants
+    from tracer_etl.evidence.imputation import Completed
     from tracer_etl.evidence.indicators import Indicator
     from tracer_etl.evidence.variance import Calibration, Interval
 
@@ -53,12 +54,13 @@ class Cell:
 class Values:
     """What the respondents of one cell told, with their weights and one column of weights per bootstrap replicate.
 
-    `columns` are the indicator's, the first one being y.
+    `columns` are the indicator's, the first one being y. `completed` is the cell once imputed, where somebody was.
     """
 
     columns: Floats
     weights: Floats
     replicates: Floats
+    completed: Completed | None = None
 
     @property
     def y(self) -> Floats:
@@ -68,7 +70,12 @@ class Values:
     @property
     def fraction(self) -> float:
         """Give the share of the cohort's variance that answering took away, n_eff over the weights' sum."""
-        return variance.answered_fraction(self.weights)
+        return variance.answered_fraction(self.weights, self.total)
+
+    @property
+    def total(self) -> float:
+        """Give for how many persons the number speaks: the weights' sum, imputed persons included."""
+        return float(self.weights.sum()) if self.completed is None else self.completed.total
 
     @property
     def event(self) -> NDArray[np.int64]:
@@ -106,7 +113,7 @@ def _start(estimate: float, values: Values, unweighted: float) -> Cell:
         *NOWHERE,
         len(weights),
         variance.effective_size(weights),
-        float(weights.sum()),
+        values.total,
         unweighted,
     )
 
@@ -214,11 +221,7 @@ def _variances(y: Floats, weights: Floats) -> Floats:
 
 
 def _bootstrapped(indicator: Indicator, values: Values, widening: float, constants: Constants) -> Cell:
-    compute = statistic(indicator, constants)
-    estimate = float(compute(values, values.weights[:, None])[0])
-    plain = float(compute(values, np.ones((len(values.weights), 1)))[0])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        replicates = compute(values, values.replicates)
+    estimate, plain, replicates = _computed(statistic(indicator, constants), values)
     finite = replicates[np.isfinite(replicates)]
     se = float(finite.std(ddof=1)) if len(finite) > 1 else math.nan
     drawn = variance.percentile_interval(replicates, constants.confidence)
@@ -227,3 +230,17 @@ def _bootstrapped(indicator: Indicator, values: Values, widening: float, constan
         wide = float(np.clip(wide[0], 0, 1)), float(np.clip(wide[1], 0, 1))
     cell = replace(_start(estimate, values, plain), se=se)
     return _with(cell, wide, _narrowed(estimate, wide, values.fraction))
+
+
+def _computed(compute: Callable[[Values, Floats], Floats], values: Values) -> tuple[float, float, Floats]:
+    """Give the number, the number without weights, and one per bootstrap replicate; each the mean of its imputations."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if values.completed is None:
+            ones = np.ones((len(values.weights), 1))
+            told = [compute(values, matrix)[0] for matrix in (values.weights[:, None], ones)]
+            return float(told[0]), float(told[1]), compute(values, values.replicates)
+        whole = values.completed
+        filled = Values(whole.columns, whole.point[:, 0], whole.replicates)
+        told = [compute(filled, matrix).mean() for matrix in (whole.point, whole.bare)]
+        each = compute(filled, whole.replicates).reshape(values.replicates.shape[1], -1)
+        return float(told[0]), float(told[1]), each.mean(axis=1)

@@ -97,6 +97,10 @@ class Constants:
     round_to: int = 5
     k_anonymity: int = 5
     winsor: float = 0.99
+    imputations: int = 20
+    imputations_each: int = 5
+    donor_minimum: int = 5
+    imputed_caution: float = 0.20
     weeks_per_month: float = 4.333
     price_day: str = "2025-12-31"
     effect_folds: int = 5

@@ -10,6 +10,7 @@ import pandas as pd
 from tracer_etl.evidence import answers, registry_rates, storing, variance
 from tracer_etl.evidence.companions import extra_rows, recall_remarks, time_to_job
 from tracer_etl.evidence.contrasts import store_contrasts
+from tracer_etl.evidence.imputation import earnings_deck, of_enrolments
 from tracer_etl.evidence.indicators import all_indicators
 from tracer_etl.evidence.raking import make_margin
 from tracer_etl.evidence.sample import Sample, Study, estimate_rows, levels_of
@@ -108,6 +109,7 @@ def read_study(connection: Connection, constants: Constants) -> Study:
         weighted.replicates,
         variance.calibration(weighted.weights, weighted.margins),
         OF_PERSONS,
+        earnings_deck(told, weighted.weights, weighted.replicates, constants),
     )
     index = enrolment[enrolment["latest"] == 1].drop(columns="latest")
     return Study(
@@ -156,7 +158,8 @@ def _classes(everybody: pd.DataFrame, persons: Sample, weighted: Weighted, const
     )
     replicates = np.where(again.converged, again.weights, np.nan)
     fitted = variance.calibration(raked.weights, margins)
-    return Sample(table, raked.weights, replicates, fitted, OF_ENROLMENTS)
+    deck = of_enrolments(persons.deck, persons.table["alumni_id"], table["alumni_id"])
+    return Sample(table, raked.weights, replicates, fitted, OF_ENROLMENTS, deck)
 
 
 def estimate_table(study: Study, constants: Constants) -> pd.DataFrame:

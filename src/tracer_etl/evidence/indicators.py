@@ -34,6 +34,7 @@ class Indicator:
     `values` gives column `y`; for wait and curve also `event` (0: watching ended); for effect the items after, then
     before. `horizon` and `cause` say where a curve is read; `minimum` is the least n beyond the general rule. `covered`
     says of whom a number could be told among those it should be told of (1 or 0): of too few, and it is withheld.
+    `imputed`: earnings that nobody told are imputed.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Indicator:
     cause: int = 0
     minimum: int = 0
     covered: Callable[[pd.DataFrame], pd.Series[float]] | None = None
+    imputed: bool = False
 
 
 def only(y: pd.Series[float]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tracer_etl.evidence import variance
 from tracer_etl.evidence.cells import Values, estimate_cell
+from tracer_etl.evidence.imputation import completed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tracer_etl.evidence.constants import Constants
+    from tracer_etl.evidence.imputation import HotDeck
     from tracer_etl.evidence.indicators import Indicator
     from tracer_etl.evidence.weights import Weighted
 
@@ -34,13 +36,17 @@ class Level(NamedTuple):
 
 @dataclass(frozen=True)
 class Sample:
-    """Respondents (or their enrolments) with their weights and by what they are grouped."""
+    """Respondents (or their enrolments) with their weights and by what they are grouped.
+
+    `deck` says whose earnings stand for those that nobody told.
+    """
 
     table: pd.DataFrame
     weights: Floats
     replicates: Floats
     calibration: variance.Calibration
     groupings: tuple[str, ...]
+    deck: HotDeck | None = None
 
     @cached_property
     def levels(self) -> list[Level]:
@@ -90,7 +96,7 @@ def estimate_rows(
             "note": "",
         }
         if int(inside.sum()) >= constants.suppress_rate:
-            row |= _estimated(indicator, sample, columns, inside, constants)
+            row |= _estimated(indicator, sample, columns, place.member, constants)
         rows.append(row)
     return rows
 
@@ -110,13 +116,22 @@ def _estimated(
     indicator: Indicator,
     sample: Sample,
     columns: Floats,
-    inside: NDArray[np.bool_],
+    member: NDArray[np.bool_],
     constants: Constants,
 ) -> dict[str, Any]:
-    values = Values(columns[inside], sample.weights[inside], sample.replicates[inside])
+    told = np.asarray(np.isfinite(columns).all(axis=1))
+    inside, whole = member & told, None
+    if indicator.imputed and sample.deck is not None:
+        whole = completed(sample.deck, columns, member, told, sample.weights, sample.replicates)
+    values = Values(columns[inside], sample.weights[inside], sample.replicates[inside], whole)
     influence = variance.mean_influence(columns[:, 0], sample.weights, inside)
     found = asdict(estimate_cell(indicator, values, influence, sample.calibration, constants))
-    return {**found, "note": "; ".join(found.pop("notes"))}
+    notes = list(found.pop("notes"))
+    if indicator.imputed:
+        count = 0 if whole is None else whole.count
+        found["imputed"] = count
+        notes += ["much_imputed"] * (count > constants.imputed_caution * (count + found["n"]))
+    return {**found, "note": "; ".join(notes)}
 
 
 def levels_of(table: pd.DataFrame, group: str) -> list[str]:

@@ -34,6 +34,7 @@ ESTIMATE = {
     "cohort_low": REAL,
     "cohort_high": REAL,
     "n": WHOLE,
+    "imputed": WHOLE,
     "n_eff": REAL,
     "deff": REAL,
     "weighted_total": REAL,

@@ -23,6 +23,7 @@ NUMBERS = (
     "cohort_low",
     "cohort_high",
     "n",
+    "imputed",
     "n_eff",
     "deff",
     "weighted_total",

@@ -64,8 +64,10 @@ def share_size(values: Floats, weights: Floats) -> float:
     return min(float(len(values)), share * (1 - share) / spread)
 
 
-def answered_fraction(weights: Floats) -> float:
+def answered_fraction(weights: Floats, persons: float = math.nan) -> float:
     """Give the finite-population fraction of a cohort whose people sum to the weights: n_eff / sum(w), 1 at most.
+
+    `persons`: how many they are where that is more, since some were imputed.
 
     Each person answers or not (Poisson), so the variance of a total is sum(w (w - 1) e^2) and not sum(w^2 e^2): less by
     sum(w) / sum(w^2). With equal weights it is n / N.
@@ -73,7 +75,7 @@ def answered_fraction(weights: Floats) -> float:
     >>> answered_fraction(np.array([2.0, 2.0])), answered_fraction(np.array([1.0, 3.0]))
     (0.5, 0.4)
     """
-    total = float(np.sum(weights))
+    total = float(np.sum(weights)) if math.isnan(persons) else persons
     return min(1.0, effective_size(weights) / total) if total else 0.0
 
 

@@ -18,7 +18,7 @@ _ESTIMATE = (
     "order by e.indicator, e.group_by, e.level"
 )
 _NUMBERS = (
-    *("unit", "estimate", "se", "low", "high", "cohort_low", "cohort_high", "n", "n_eff", "deff"),
+    *("unit", "estimate", "se", "low", "high", "cohort_low", "cohort_high", "n", "imputed", "n_eff", "deff"),
     *("weighted_total", "unweighted", "suppressed", "note"),
 )
 _TABLES = {
@@ -45,6 +45,11 @@ COLUMNS = (
         "n, n_eff",
         "orang di balik angka; n efektif setelah pembobotan",
         "people behind the number; effective n after weighting",
+    ),
+    (
+        "imputed",
+        "orang di luar n yang tidak menyebut penghasilan, diimputasi (E1)",
+        "people beside n who told no earnings and are imputed (E1)",
     ),
     (
         "deff",

@@ -23,7 +23,7 @@ WITHHELD = (
 )
 """Notes that say why there is no number, the first that applies counts."""
 
-SAID = ("indicative", "caution_rse", "upper_bound_open", "interval_censored")
+SAID = ("indicative", "caution_rse", "upper_bound_open", "interval_censored", "much_imputed")
 """Notes that are said beside a number."""
 
 _DECIMALS = {
@@ -42,7 +42,10 @@ _DECIMALS = {
 
 @dataclass(frozen=True)
 class Figure:
-    """One number, or the reason why there is none; `number`, `low`, `high` are in the indicator's unit."""
+    """One number, or the reason why there is none; `number`, `low`, `high` are in the indicator's unit.
+
+    `imputed`: how many people beside the `n` told no earnings and stand in with imputed ones.
+    """
 
     indicator: str
     group_by: str
@@ -53,6 +56,7 @@ class Figure:
     high: float | None
     n: int | None
     notes: tuple[str, ...]
+    imputed: int = 0
 
     @property
     def shown(self) -> bool:
@@ -113,6 +117,8 @@ class Figure:
             reason = next((note for note in WITHHELD if note in self.notes), "no_answers")
             return say(f"{how}_{reason}")
         said = [say(f"{how}_{note}") for note in SAID if note in self.notes]
+        if self.imputed:
+            said.append(say(f"{how}_imputed", k=self.imputed))
         return joined(said, "; ") if said else None
 
 
@@ -124,11 +130,13 @@ def find(facts: Facts, indicator: str, group_by: str = "all", level: str = "") -
     notes = tuple(note for note in str(row["note"] or "").split("; ") if note)
     hidden = row["suppressed"] or row["estimate"] is None
     value, low, high = (None if hidden else row[name] for name in ("estimate", "low", "high"))
-    return Figure(indicator, group_by, level, row["unit"], value, low, high, _people(row), notes)
+    people, imputed = _people(row, "n"), _people(row, "imputed")
+    return Figure(indicator, group_by, level, row["unit"], value, low, high, people, notes, imputed or 0)
 
 
-def _people(row: Row) -> int | None:
-    return None if row["n"] is None else int(row["n"])
+def _people(row: Row, name: str) -> int | None:
+    # A copy published before an upgrade lacks the newer counts.
+    return None if row.get(name) is None else int(row[name])
 
 
 def written(value: float, unit: str) -> Both:
