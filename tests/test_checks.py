@@ -334,6 +334,17 @@ def test_a_wrong_file_stops_with_its_place_and_remedy(
     assert caught.value.remedy
 
 
+def test_too_little_memory_is_not_blamed_on_the_expectations(tmp_path: Path) -> None:
+    text = "derived_columns: {long: \"repeat('x', age * 100000000)\"}\n"
+    with pytest.raises(LandingError, match=r"^visit: cannot be checked .*; free memory") as caught:
+        judged(
+            tmp_path,
+            text + rule("expect_column_values_to_not_be_null", "{column: long}"),
+            [answers("a", age=30)],
+        )
+    assert caught.value.exit_code == 6
+
+
 def test_a_blank_never_breaks_a_rule(tmp_path: Path) -> None:
     text = (
         "derived_columns: {ok: age > 3, low: age - 3, high: 60 - age}\n"

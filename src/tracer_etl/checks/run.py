@@ -155,6 +155,12 @@ class _Judge:
             for batch in [reader.read_all()] if whole else reader:
                 if batch.num_rows:
                     yield batch.to_pandas(date_as_object=False, types_mapper=kinds.get)
+        except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+            what, remedy = (
+                f"cannot be checked ({str(error).splitlines()[0]})",
+                "free memory and disk space, then run again",
+            )
+            raise LandingError(what, where=self.table.name, remedy=remedy) from error
         except duckdb.Error as error:
             what = f"derived_columns cannot be computed ({str(error).splitlines()[0]})"
             raise StudyError(what, where=where, remedy="correct the SQL") from error
