@@ -7,6 +7,7 @@ import json
 import math
 import re
 import shutil
+from collections import Counter
 from datetime import date
 from pathlib import Path
 
@@ -75,6 +76,8 @@ def test_tables_are_stored_all_or_none():
 @pytest.fixture(scope="module")
 def rehearsed(tmp_path_factory):
     path = study_in(tmp_path_factory.mktemp("evidence"))
+    (path.parent / "evidence").mkdir()
+    shutil.copy(ROOT / "evidence/job_codes.csv", path.parent / "evidence")
     pipeline.refresh(read_study(path))
     return path
 
@@ -160,6 +163,45 @@ def test_the_comparison_with_applicants_finds_what_was_planted(rehearsed):
         assert found.loc[outcome, "low"] <= effect <= found.loc[outcome, "high"]
     assert found.loc["A1", "detectable"] == pytest.approx(2.8 * found.loc["A1", "se"], rel=0.01)
     assert balance["before"].abs().max() > 0.1 > balance["after"].abs().max()
+
+
+@pytest.mark.slow
+def test_job_codes_on_the_rehearsal(rehearsed):
+    """What the page types, on titles of which some are misspelt or say nothing."""
+    listed = json.loads(called(rehearsed, "job-codes", "--json").stdout)
+    assert Counter(one["state"] for one in listed).keys() == {"no_term", "contradicts", "proposed"}
+    assert {one["title"]: one["alike"] for one in listed}["brber panggilan"] == "barber panggilan"
+    file = rehearsed.parent / "evidence/job_codes.csv"
+    shipped = file.read_text(encoding="utf-8")
+    assert f"{len(listed)} titles added" in called(rehearsed, "job-codes", "--write").stderr
+    written = file.read_text(encoding="utf-8")
+    assert written.startswith(shipped)
+    assert "added" not in called(rehearsed, "job-codes", "--write").stderr
+    assert file.read_text(encoding="utf-8") == written
+    assert "lines taken out" in called(rehearsed, "job-codes", "--forget").stderr
+    assert set(file.read_text(encoding="utf-8").splitlines()) < set(written.splitlines())
+    file.write_text(shipped, encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_rehearsal_shows_s1_both_ways_and_no_title(rehearsed):
+    sql = "select indicator, estimate, n from marts.estimate where group_by = 'all' and indicator like 'S1%'"
+    with duckdb.connect(str(read_study(rehearsed).published), read_only=True) as connection:
+        rows = {code: (estimate, n) for code, estimate, n in connection.execute(sql).fetchall()}
+        in_field = "select count(*) from marts.job_code where in_field"
+        hits, no_work = connection.execute(in_field).fetchone()[0], 21
+    assert rows["S1_either"][0] > rows["S1"][0] > rows["S1_coded"][0] > 0.7
+    assert 0.7 < rows["S1_kappa"][0] < 1
+    assert rows["S1_coded"][1] == rows["S1_reviewed"][1] + no_work
+    assert hits < rows["S1_reviewed"][1] < rows["S1_with_code"][1]
+    report = read_study(rehearsed).report
+    pages = {
+        path: path.read_bytes() for path in report.rglob("*") if path.suffix in (".html", ".json", ".csv")
+    }
+    assert b"S1_coded" in pages[report / "definitions.html"]
+    assert [path for path, page in pages.items() if b"kerja di tempat saudara" in page] == []
+    found = CliRunner().invoke(cli, ["--study", str(rehearsed), "oversight", "--rule", "C19", "--json"])
+    assert {one["rule"] for one in json.loads(found.stdout)} == {"C19"}
 
 
 @pytest.mark.slow

@@ -49,7 +49,7 @@ TYPED_ELSEWHERE = {
     "first-evening": "test_run.py",
     "back-up-and-restore": "test_restore.py",
     "case-lists": "servers/test_cases.py",
-    "code-job-titles": "test_job_codes.py",
+    "code-job-titles": "test_evidence_cli.py",
     "import-the-registry": "test_registry_import.py",
     "rank-programmes-2026": "test_evidence_cli.py",
     "select-participants": "test_evidence_cli.py",

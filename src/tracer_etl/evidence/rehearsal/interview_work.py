@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tracer_etl.evidence.rehearsal.careers import OUT, Career, Spell
+from tracer_etl.evidence.rehearsal.trades import VAGUE_TITLES
 
 if TYPE_CHECKING:
     from tracer_etl.evidence.rehearsal.chance import Chance
@@ -17,6 +18,7 @@ _FAMILY = "7"
 _TOLD_INCOME = 0.88
 _FULL_TIME = 35
 _WOMAN = "2"
+_VAGUE, _MISSPELT = 0.04, 0.06
 
 
 def now_working(career: Career, chance: Chance) -> Answers:
@@ -32,12 +34,20 @@ def now_working(career: Career, chance: Chance) -> Answers:
         }
     return _activity(career, spell, chance) | {
         "main_act": chance.weighted({"1": 88, "3": 7, "2": 5}),
-        "job_title": spell.title,
+        "job_title": _as_typed(spell.title, chance.of("typed")),
         "kbji_major": spell.trade.kbji,
         "kbli_section": spell.trade.kbli,
         "status_emp": spell.status,
         "job_place": chance.weighted({"1": 82, "2": 12, "3": 5, "4": 1}),
     }
+
+
+def _as_typed(title: str, chance: Chance) -> str:
+    """Return the title as it is entered: now and then misspelt, or saying nothing of the trade."""
+    if chance.yes(_VAGUE):
+        return chance.pick(VAGUE_TITLES)
+    place = chance.whole(1, len(title) - 2)
+    return title[:place] + title[place + 1 :] if chance.yes(_MISSPELT) else title
 
 
 def _activity(career: Career, spell: Spell, chance: Chance) -> Answers:

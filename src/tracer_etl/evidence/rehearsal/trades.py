@@ -152,3 +152,6 @@ OTHER_TRADES: tuple[Trade, ...] = (
 OWN_USE_FARM = Trade(
     ("petani padi untuk makan sendiri",), "menanam padi di lahan keluarga", "6", "A", 300_000, 1.0
 )
+
+VAGUE_TITLES = ("ikut orang", "serabutan", "karyawan swasta", "wiraswasta", "kerja di tempat saudara")
+"""What some people call their work, whatever it is."""
