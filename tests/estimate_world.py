@@ -90,6 +90,8 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "create table clean.registry_person (alumni_id varchar, sex varchar, kec_code varchar, edu varchar, "
         "opt_out_at varchar);"
+        "create table clean.tobacco_area (kec_code varchar, hectares varchar);"
+        "insert into clean.tobacco_area values ('350503', '10'), ('350510', '20'), ('350517', '70'), ('350522', '0');"
         "create table pii.registry_person (alumni_id varchar, nik_hmac varchar, phone_e164 varchar, phone_alt varchar, "
         "address varchar);"
         "create table clean.registry_enrolment (enrolment_id varchar, alumni_id varchar, program_code varchar, "

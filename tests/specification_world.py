@@ -94,7 +94,7 @@ def survey(connection: duckdb.DuckDBPyConnection) -> Survey:
     answers = answers.merge(codes[["alumni_id", "job_state", "job_fields"]], on="alumni_id", how="left")
     answers = answers.assign(w=raked(adjusted, _person_margins(frame))).copy()
     own = ["enrolment_id", "start", "origin", "cert_result", "completed", "package_cost_idr", *OF_CLASSES]
-    personal = ["alumni_id", "answered", *OF_PERSONS]
+    personal = ["alumni_id", "answered", "kecamatan", *OF_PERSONS]
     enrolled = enrolment[["alumni_id", "latest", *own]].merge(frame[personal], on="alumni_id")
     classes = enrolled[enrolled["answered"]].merge(
         answers.drop(columns=[*own, *personal[1:], "latest"]), on="alumni_id", how="left"
@@ -140,6 +140,7 @@ def _registry(
         age_group=pd.cut(age, [0, 24, 29, 39, 120], labels=["15-24", "25-29", "30-39", "40+"]).astype(object),
         education=found["edu"].map(EDUCATION),
         zone=found["kec_code"].map(ZONE),
+        kecamatan=found["kec_code"],
         phone=np.where(
             found["phone_e164"].notna(), "mobile", np.where(found["phone_alt"].notna(), "other", "none")
         ),

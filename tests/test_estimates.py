@@ -18,6 +18,7 @@ from tracer_etl.evidence.cells import Values, effect_size, estimate_cell
 from tracer_etl.evidence.constants import Constants
 from tracer_etl.evidence.estimates import estimate_all
 from tracer_etl.evidence.indicators import all_indicators
+from tracer_etl.evidence.reach import reach_rows
 from tracer_etl.evidence.registry_rates import (
     RESPONSE,
     cost_per_additional,
@@ -553,6 +554,29 @@ def test_without_applicants_the_cost_of_an_additional_worker_is_not_estimable(es
         "not_estimable",
         True,
     )
+
+
+def test_reach_is_told_by_district_and_beside_the_tobacco_area(estimates):
+    # Of 241 classes of 240 persons every fourth is of t1; districts in turn. 10, 20 and 70 of 100 hectares.
+    table, _ = estimates
+    for place, grown in (("350503", 0.1), ("350510", 0.2), ("350517", 0.7)):
+        mine = [n for n in [0, *range(240)] if place == ("350503", "350510", "350517")[n % 3]]
+        target = sum(n % 4 == 0 for n in mine)
+        assert row_of(table, "H1", "kecamatan", place)["estimate"] == pytest.approx(target / len(mine))
+        share = target / sum(n % 4 == 0 for n in [0, *range(240)])
+        assert row_of(table, "H1_area", "kecamatan", place)["estimate"] == pytest.approx(share / grown)
+    zones = table[(table["indicator"] == "H1_area") & (table["group_by"] == "zone")]
+    assert set(zones["level"]) == {"north_west", "centre", "east"}
+
+
+def test_without_a_list_of_areas_only_the_reach_is_told():
+    enrolled = pd.DataFrame(
+        {"kecamatan": ["350503"] * 3 + [None], "zone": "north_west", "target_group": ["t1", "t3", "t2", "t1"]}
+    )
+    [row] = reach_rows(enrolled, None)
+    assert (row["indicator"], row["level"], row["estimate"], row["n"]) == ("H1", "350503", 2 / 3, 3)
+    nothing = pd.DataFrame({"kecamatan": ["350503"], "zone": ["north_west"], "hectares": [0.0]})
+    assert reach_rows(enrolled, nothing) == [row]
 
 
 def test_the_cost_of_an_additional_worker_by_hand():

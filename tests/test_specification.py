@@ -164,7 +164,8 @@ def wilson(p: float, n: float) -> tuple[float, float]:
 def test_a_row_counted_in_the_registry(book: Book, code: str) -> None:
     table = book.survey.registry if code in REGISTRY else book.survey.enrolled
     count = (REGISTRY | CLASSES)[code]
-    for group, level, members in [("all", "", table.index), *levels(table, (*OF_PERSONS, *OF_CLASSES))]:
+    by = (*OF_PERSONS, *OF_CLASSES, *(("kecamatan",) if code == "H1" else ()))
+    for group, level, members in [("all", "", table.index), *levels(table, by)]:
         above, below = count(table.loc[members])
         row = book.row(code, group, level)
         assert row["suppressed"] or (row["n"], row["estimate"]) == (
@@ -179,7 +180,8 @@ def test_every_row_of_the_specification_is_there_by_every_grouping(book: Book) -
         assert any(found.startswith(code) for found in by.index), code
     asked = {*OF_PERSONS, *OF_CLASSES, "all"}
     for code in (*SURVEY, *REGISTRY, *CLASSES):
-        assert by[code] - {"early", "mode"} == asked, code
+        assert by[code] - {"early", "mode", "kecamatan"} == asked, code
+    assert by["H1"] == {*asked, "kecamatan"}
     assert by["A1"] == {*asked, "early", "mode"}
 
 

@@ -32,11 +32,13 @@ from clean.registry_enrolment e order by e.enrolment_id
 """
 
 PERSON = """
-select c.alumni_id, c.aapor_code, c.category, c.attempts, c.sex, c.age_group, c.zone, p.edu,
+select c.alumni_id, c.aapor_code, c.category, c.attempts, c.sex, c.age_group, c.zone, p.edu, p.kecamatan,
   case when coalesce(cast(p.opt_out_at as varchar), '') = '' then 0 else 1 end as withdrawn
 from marts.case_disposition c
-join (select alumni_id, min(edu) as edu, max(opt_out_at) as opt_out_at from clean.registry_person group by alumni_id) p
-  on p.alumni_id = c.alumni_id
+join (
+  select alumni_id, min(edu) as edu, min(kec_code) as kecamatan, max(opt_out_at) as opt_out_at
+  from clean.registry_person group by alumni_id
+) p on p.alumni_id = c.alumni_id
 order by c.alumni_id
 """
 
@@ -108,7 +110,7 @@ JOB_CODE = "select alumni_id, state as job_state, fields as job_fields from mart
 NEEDED = {
     "marts.case_disposition": ("alumni_id", "aapor_code"),
     "marts.interview": ("alumni_id", "submission_id"),
-    "clean.registry_person": ("alumni_id", "edu", "opt_out_at"),
+    "clean.registry_person": ("alumni_id", "edu", "kec_code", "opt_out_at"),
     "clean.registry_enrolment": (
         *("enrolment_id", "alumni_id", "program_code", "budget_year", "batch", "funding", "target_group"),
         *(

@@ -13,6 +13,7 @@ from tracer_etl.evidence.contrasts import store_contrasts
 from tracer_etl.evidence.imputation import earnings_deck, of_enrolments
 from tracer_etl.evidence.indicators import all_indicators
 from tracer_etl.evidence.raking import make_margin
+from tracer_etl.evidence.reach import reach_rows, read_area
 from tracer_etl.evidence.sample import Sample, Study, estimate_rows, levels_of
 from tracer_etl.evidence.suppression import suppress, table_lines
 from tracer_etl.evidence.weights import calibrate, person_weights, with_cells
@@ -39,7 +40,12 @@ OF_ENROLMENTS = (
 
 OF_COST = ("programme", "programme_year", "year", "funding")
 
-NESTED = (("programme_year", "programme"), ("programme_year", "year"), ("batch", "programme_year"))
+NESTED = (
+    ("programme_year", "programme"),
+    ("programme_year", "year"),
+    ("batch", "programme_year"),
+    ("kecamatan", "zone"),
+)
 """Groupings whose cells sum to another grouping's."""
 
 
@@ -121,6 +127,7 @@ def read_study(connection: Connection, constants: Constants) -> Study:
         weighted,
         persons,
         _classes(everybody, persons, weighted, constants),
+        read_area(connection),
     )
 
 
@@ -170,6 +177,7 @@ def estimate_table(study: Study, constants: Constants) -> pd.DataFrame:
     rows += registry_rates.registry_rows(
         registry_rates.CLASSES, study.enrolments, (*OF_PERSONS, *OF_ENROLMENTS)
     )
+    rows += reach_rows(study.enrolments, study.tobacco_area)
     rows += registry_rates.cost_rows(study.enrolments, OF_COST)
     table = pd.DataFrame(rows).reindex(columns=[*storing.ESTIMATE, "minimum", "signed", "covered"])
     table = table.fillna({"minimum": 0, "signed": False, "covered": 1.0, "note": ""})
@@ -191,7 +199,7 @@ def _rows(indicator: Indicator, study: Study, constants: Constants) -> list[dict
 def lines(study: Study) -> list[Line]:
     """Give the sums a reader could make in the long table, for complementary suppression."""
     levels = {group: levels_of(study.frame, group) for group in OF_PERSONS}
-    levels |= {group: levels_of(study.enrolments, group) for group in OF_ENROLMENTS}
+    levels |= {group: levels_of(study.enrolments, group) for group in (*OF_ENROLMENTS, "kecamatan")}
     levels |= {group: levels_of(study.persons.table, group) for group in ("early", "mode")}
     wanted = pd.concat([study.persons.table["need_1"], study.persons.table["need_2"]]).to_frame(
         "wanted_programme"
@@ -201,7 +209,7 @@ def lines(study: Study) -> list[Line]:
     found = []
     for fine, coarse in NESTED:
         nested = {}
-        pairs = study.enrolments[[fine, coarse]].drop_duplicates().sort_values([coarse, fine])
+        pairs = study.enrolments[[fine, coarse]].dropna().drop_duplicates().sort_values([coarse, fine])
         for part, margin in zip(pairs[fine], pairs[coarse], strict=True):
             nested.setdefault(Place(coarse, str(margin)), []).append(Place(fine, str(part)))
         found += table_lines({}, nested)

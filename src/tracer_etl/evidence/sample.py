@@ -62,7 +62,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Study:
-    """Everything the estimates start from: persons and enrolments, each with its weights."""
+    """Everything the estimates start from: persons and enrolments, each with its weights; hectares of tobacco, if known."""
 
     person: pd.DataFrame
     frame: pd.DataFrame
@@ -70,6 +70,7 @@ class Study:
     weighted: Weighted
     persons: Sample
     classes: Sample
+    tobacco_area: pd.DataFrame | None = None
 
 
 def estimate_rows(

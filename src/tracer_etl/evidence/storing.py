@@ -99,6 +99,14 @@ EXTRA = (
         "frame",
     ),
     (
+        "H1_area",
+        "ratio",
+        "Jangkauan terhadap luas tembakau",
+        "Reach beside tobacco area",
+        "share of the enrolled of t1 and t2 who live there",
+        "share of the hectares of tobacco there",
+    ),
+    (
         "N1_demand",
         "share",
         "Permintaan pelatihan",
