@@ -28,8 +28,21 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-HEADLINE = ("A1", "S1", "S2", "D5", "M3", "Q1", "E1_median", "E3_median", "E2b_mean", "T1")
-"""What the first page and the ladder of the report show, and the outcomes of the comparison."""
+HEADLINE = (
+    "A1",
+    "S1",
+    "S2",
+    "D5",
+    "M3",
+    "Q1",
+    "E1_median",
+    "E3_median",
+    "E2b_mean",
+    "T1",
+    "T2",
+    "T3_wage_12",
+)
+"""What the first page and the ladder of the report show, the outcomes of the comparison, and the curves of waiting."""
 
 UMK = 2_413_974
 PROGRAMMES = ("barista", "mua", "barber", "digimar", "ac", "masak", "konten", "unggas")
@@ -99,6 +112,8 @@ def with_answers(frame: pd.DataFrame, chance: np.random.Generator) -> pd.DataFra
         full_wait=np.where(waiting, wait, np.nan),
         wait=np.where(waiting, np.minimum(wait, months), np.nan),
         wait_event=np.where(waiting, (wait <= months).astype(float), np.nan),
+        full_cause=np.where(waiting, np.where(employee, 1.0, 2.0), np.nan),
+        cause=np.where(waiting, np.where(wait > months, 0.0, np.where(employee, 1.0, 2.0)), np.nan),
     )
 
 
@@ -109,7 +124,7 @@ def headline() -> list[Indicator]:
 
 def of_everybody(people: pd.DataFrame, constants: Constants) -> dict[str, float]:
     """Give each headline number of a whole population that answered to the last."""
-    people = people.assign(wait=people["full_wait"], wait_event=1.0)
+    people = people.assign(wait=people["full_wait"], wait_event=1.0, cause=people["full_cause"])
     found = {}
     for indicator in headline():
         columns = indicator.values(people).dropna().to_numpy(dtype=float)
@@ -118,10 +133,20 @@ def of_everybody(people: pd.DataFrame, constants: Constants) -> dict[str, float]
             found[indicator.id] = float(columns[:, 0].mean())
         elif indicator.kind == "wait":
             found[indicator.id] = float(np.median(columns[:, 0]))
+        elif indicator.kind == "curve":
+            found[indicator.id] = _read_off(indicator, columns)
         else:
             values = Values(columns, ones[:, 0], ones)
             found[indicator.id] = float(statistic(indicator, constants)(values, ones)[0])
     return found
+
+
+def _read_off(indicator: Indicator, columns: Floats) -> float:
+    """Give a curve's number where everybody was watched to the end."""
+    wait, cause = columns.T
+    if indicator.cause < 0:
+        return float(np.minimum(wait, indicator.horizon).mean())
+    return float(((wait <= indicator.horizon) & (cause == indicator.cause)).mean())
 
 
 @cache

@@ -615,6 +615,15 @@ def test_the_headline_counts_everybody_of_the_frame(estimates):
     assert others["weight"]["weight"].sum() == pytest.approx(240, rel=1e-5)
 
 
+def test_waiting_is_surer_of_these_people_than_of_the_next(estimates):
+    table, _ = estimates
+    for code in ("T1", "T2", "T3_wage_12"):
+        row = row_of(table, code)
+        assert row["low"] <= row["cohort_low"] <= row["estimate"] <= row["cohort_high"] <= row["high"]
+        # Few months are told here, so the ends of T1's range, which are months somebody told, may stay.
+        assert code == "T1" or row["cohort_high"] - row["cohort_low"] < row["high"] - row["low"]
+
+
 def test_worst_and_best_case_by_hand(estimates):
     table, _ = estimates
     headline, worst, best = (row_of(table, code)["estimate"] for code in ("A1", "A1_worst", "A1_best"))

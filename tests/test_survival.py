@@ -12,10 +12,12 @@ from tracer_etl.evidence.recall import Interval, heaping, interval_median, turnb
 from tracer_etl.evidence.survival import (
     cumulative_incidence,
     kaplan_meier,
+    known_fraction,
     log_log_interval,
     median_time,
     months_to_day,
     months_to_month,
+    of_cohort,
     restricted_mean,
     survival_at,
 )
@@ -52,6 +54,30 @@ def test_log_log_interval_by_hand():
     # low exp(-exp(0.729297)) = 0.12573, high exp(-exp(-2.072751)) = 0.88176.
     low, high = log_log_interval(0.6, math.sqrt(2 / 15))
     assert (low, high) == (pytest.approx(0.12573, abs=1e-5), pytest.approx(0.88176, abs=1e-5))
+
+
+def test_a_cohort_is_known_as_far_as_its_people_were_watched():
+    # Ten people of whom five answered: half of them is known, less who was watched to month 3 only.
+    fraction = known_fraction(MONTHS, EVENT, 2 * ONES, np.array([1.0, 3.0, 3.5, 5.0, 6.0]))
+    assert fraction.tolist() == pytest.approx([0.5, 0.5, 0.4, 0.4, 0.3])
+    # Weights 4, 1, 1, 2, 2: after month 3, n_eff = 9^2 / (16 + 1 + 4 + 4) = 3.24 of 10.
+    weighted = known_fraction(MONTHS, EVENT, np.array([4.0, 1.0, 1.0, 2.0, 2.0]), np.array([4.0]))
+    assert weighted.tolist() == pytest.approx([0.324])
+    # All answered, all had the event: the curve is the cohort's.
+    curve = kaplan_meier(MONTHS, np.ones(5, dtype=int), ONES)
+    own = of_cohort(curve, known_fraction(MONTHS, np.ones(5, dtype=int), ONES, curve.times))
+    assert own.spread[:4].tolist() == [0, 0, 0, 0]
+    assert median_time(own) == (3, 3, 3)
+
+
+def test_the_cohorts_median_lies_in_a_narrower_range():
+    months = np.arange(1.0, 41.0)
+    event = np.where(months % 7 == 0, 0, 1)
+    curve = kaplan_meier(months, event, np.full(40, 1.25))
+    own = of_cohort(curve, known_fraction(months, event, np.full(40, 1.25), curve.times))
+    median, low, high = median_time(curve)
+    assert median_time(own)[0] == median
+    assert low < median_time(own)[1] < median < median_time(own)[2] < high
 
 
 def test_nobody_had_the_event_yet():

@@ -72,6 +72,16 @@ class Values:
         """Give the share of the cohort's variance that answering took away, n_eff over the weights' sum."""
         return variance.answered_fraction(self.weights, self.total)
 
+    def known(self, times: Floats) -> Floats:
+        """Give the same at each time after the training, of whose work is then known."""
+        return survival.known_fraction(self.y, self.event, self.weights, times)
+
+    def known_at(self, indicator: Indicator) -> float:
+        """Give the same for an indicator: at its horizon where it is read off a curve."""
+        if indicator.kind != "curve":
+            return self.fraction
+        return float(self.known(np.array([indicator.horizon]))[0])
+
     @property
     def total(self) -> float:
         """Give for how many persons the number speaks: the weights' sum, imputed persons included."""
@@ -161,7 +171,8 @@ def _wait(values: Values, constants: Constants) -> Cell:
     notes = () if math.isfinite(median) else ("median_not_reached",)
     notes = notes if math.isfinite(high) else (*notes, "upper_bound_open")
     cell = replace(_start(median, values, survival.median_time(plain)[0]), notes=notes)
-    return _with(cell, (low, high), (low, high))
+    own = survival.of_cohort(curve, values.known(curve.times))
+    return _with(cell, (low, high), survival.median_time(own, constants.confidence)[1:])
 
 
 def _curve(indicator: Indicator, values: Values, constants: Constants) -> Cell:
@@ -172,8 +183,9 @@ def _curve(indicator: Indicator, values: Values, constants: Constants) -> Cell:
     cell = replace(_start(share, values, plain), se=share * spread)
     if float(values.y.max()) < indicator.horizon:
         return replace(cell, estimate=math.nan, notes=("nobody_watched_that_long",))
-    interval = survival.log_log_interval(share, spread, constants.confidence)
-    return _with(cell, interval, interval)
+    wide = survival.log_log_interval(share, spread, constants.confidence)
+    own = spread * math.sqrt(1 - values.known_at(indicator))
+    return _with(cell, wide, survival.log_log_interval(share, own, constants.confidence))
 
 
 def statistic(indicator: Indicator, constants: Constants) -> Callable[[Values, Floats], Floats]:
@@ -229,7 +241,7 @@ def _bootstrapped(indicator: Indicator, values: Values, widening: float, constan
     if indicator.unit == "share":
         wide = float(np.clip(wide[0], 0, 1)), float(np.clip(wide[1], 0, 1))
     cell = replace(_start(estimate, values, plain), se=se)
-    return _with(cell, wide, _narrowed(estimate, wide, values.fraction))
+    return _with(cell, wide, _narrowed(estimate, wide, values.known_at(indicator)))
 
 
 def _computed(compute: Callable[[Values, Floats], Floats], values: Values) -> tuple[float, float, Floats]:

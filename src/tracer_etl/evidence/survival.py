@@ -6,7 +6,7 @@ Months run from the end of the training (specification 2.4). Yardstick: R's `sur
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,6 +55,28 @@ def kaplan_meier(months: Floats, event: Events, weights: Floats) -> Curve:
     steps = (happened - at_risk * (events / risk)) / left
     influence = -np.cumsum(np.where(events > 0, steps, 0.0), axis=1)
     return Curve(times, survival, np.sqrt(((weights[:, None] * influence) ** 2).sum(axis=0)), risk)
+
+
+def known_fraction(months: Floats, event: Events, weights: Floats, times: Floats) -> Floats:
+    """Give the finite-population fraction of the cohort at each time: n_eff of whose state is then known, over sum(w).
+
+    Known is who had the event (not 0) by then or was still watched; who was watched no longer is as unknown as who did not
+    answer. Without censoring it is `variance.answered_fraction`.
+
+    >>> known_fraction(
+    ...     np.array([1.0, 2.0, 3.0, 4.0]), np.array([0, 1, 0, 0]), np.full(4, 2.0), np.array([1.0, 4.0])
+    ... ).tolist()
+    [0.5, 0.25]
+    """
+    known = (months[:, None] >= times) | (event != 0)[:, None]
+    squares, total = weights**2 @ known, float(weights.sum())
+    size = (weights @ known) ** 2 / np.where(squares > 0, squares, 1.0)
+    return np.asarray(np.minimum(size / total, 1.0))
+
+
+def of_cohort(curve: Curve, fraction: Floats) -> Curve:
+    """Give the curve with the error it has for exactly these people: variance less by the fraction at each time."""
+    return replace(curve, spread=curve.spread * np.sqrt(1 - fraction))
 
 
 def log_log_interval(survival: float, spread: float, confidence: float = 0.95) -> Interval:
