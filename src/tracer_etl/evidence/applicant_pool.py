@@ -73,6 +73,12 @@ OUTCOMES = ("A1", "S1", "E2b_mean")
 """Named before anybody looked (specification 2.5): any work, work in the field, change of real earnings."""
 
 
+UNITS = {"A1": "share", "S1": "share", "E2b_mean": "IDR/month of Dec 2025"}
+
+CHOSEN = ("stratum", "score", "cutoff", "lottery_band", "assigned", "took_up")
+"""Further columns of the list, where the round drew seats or cut at a score (specification 1.7, `applicants`)."""
+
+
 @dataclass(frozen=True)
 class Pool:
     """Applicants who may be asked again, one row each: covariates, `accepted`, `responded`, and one column per outcome."""
@@ -104,11 +110,7 @@ def read_pool(connection: Connection, study: Study, constants: Constants) -> Poo
     Raises:
         StudyError: the list lacks a column.
     """
-    found = answers.read(
-        connection,
-        "select column_name from information_schema.columns where table_schema = 'clean' "
-        "and table_name = 'applicant_pool'",
-    )["column_name"].tolist()
+    found = _columns(connection)
     if not found:
         return None
     missing = sorted(set(COLUMNS) - set(found))
@@ -118,11 +120,43 @@ def read_pool(connection: Connection, study: Study, constants: Constants) -> Poo
     return Pool(_with_outcomes(_people(answers.read(connection, POOL), constants), study, constants))
 
 
+def _columns(connection: Connection) -> list[str]:
+    names = (
+        "select column_name from information_schema.columns where table_schema = 'clean' "
+        "and table_name = 'applicant_pool'"
+    )
+    return [str(name) for name in answers.read(connection, names)["column_name"]]
+
+
+def read_drawn(connection: Connection, study: Study, constants: Constants) -> pd.DataFrame | None:
+    """Read how a round chose, one row per applicant who agreed to be asked again; None where the list does not say.
+
+    Adds to the outcomes: stratum, distance (score less cutoff), lottery, assigned and took_up (bool). Unlike the comparison
+    it keeps who was offered a seat and did not come: the draw is about the offer.
+    """
+    if not {*COLUMNS, *CHOSEN} <= set(_columns(connection)):
+        return None
+    rows = answers.read(connection, f"select p.*, null as zone from {TABLE} p order by p.applicant_id")
+    kept = rows[rows["ap_followup"] == "1"].reset_index(drop=True)
+    kept = _recorded(kept, constants).assign(accepted=kept["alumni_id"].fillna("") != "")
+    told = _with_outcomes(kept, study, constants)
+    flags = {"lottery": "lottery_band", "assigned": "assigned", "took_up": "took_up"}
+    distance = pd.to_numeric(told["score"]) - pd.to_numeric(told["cutoff"])
+    return told.assign(
+        distance=distance.astype(float), **{name: told[column] == "1" for name, column in flags.items()}
+    )
+
+
 def _people(rows: pd.DataFrame, constants: Constants) -> pd.DataFrame:
-    """Keep whom the comparison may use, and write what they told before as covariates."""
+    """Keep whom the comparison may use, with what they told before as covariates."""
     trained = rows["alumni_id"].fillna("") != ""
     accepted = rows["accepted"] == "1"
     kept = rows[(rows["ap_followup"] == "1") & (accepted == trained)].reset_index(drop=True)
+    return _recorded(kept, constants)
+
+
+def _recorded(kept: pd.DataFrame, constants: Constants) -> pd.DataFrame:
+    """Write what applicants told before as covariates."""
     applied = pd.to_datetime(kept["applied_on"])
     age = applied.dt.year - pd.to_numeric(kept["baseline_birth_year"])
     income = pd.to_numeric(kept["baseline_income"]).astype(float)

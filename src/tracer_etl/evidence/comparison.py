@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tracer_etl.evidence import aipw, effect_bounds, variance
-from tracer_etl.evidence.applicant_pool import COVARIATES, OUTCOMES, groups_of
+from tracer_etl.evidence.applicant_pool import COVARIATES, OUTCOMES, UNITS, groups_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     Row = dict[str, Any]
 
 DESIGN = "applicants"
-UNITS = {"A1": "share", "S1": "share", "E2b_mean": "IDR/month of Dec 2025"}
 BINS = 10
 LEAST = 5
 """Counts of persons below it are not shown (specification 2.3 point 6)."""

@@ -111,6 +111,7 @@ class Constants:
     balance: float = 0.1
     group_minimum: int = 30
     group_answered: float = 0.60
+    cutoff_window: float = 5.0
     families: Mapping[str, str] = field(default_factory=lambda: FAMILIES)
     umk_idr: Mapping[int, int] = field(default_factory=lambda: UMK_IDR)
     cpi: Mapping[str, float] = field(default_factory=lambda: CPI)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from tracer_etl.evidence import answers, applicant_pool, storing, variance
 from tracer_etl.evidence.comparison import compare
+from tracer_etl.evidence.designs import drawn_rows
 from tracer_etl.evidence.effect_bounds import detectable, mcnemar, two_sided
 from tracer_etl.evidence.registry_rates import cost_per_additional
 from tracer_etl.evidence.storing import REAL, TEXT, WHOLE
@@ -68,6 +69,7 @@ def store_contrasts(connection: Connection, study: Study, table: pd.DataFrame, c
         *before_after(study.persons, table, constants),
         *benchmarks(connection, study.persons, table, constants),
         *found.rows,
+        *drawn_rows(applicant_pool.read_drawn(connection, study, constants), constants),
     ]
     for name, content in zip(TABLES, (rows, found.balance, found.overlap), strict=True):
         storing.write(

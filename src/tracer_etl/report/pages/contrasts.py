@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from tracer_etl.report.site import Desk
 
 TABLES = ("marts.contrast", "marts.contrast_balance", "marts.contrast_overlap")
-_DESIGNS = ("before_after", "benchmark", "benchmark_same_mix", "applicants")
+_DESIGNS = (
+    *("before_after", "benchmark", "benchmark_same_mix", "applicants"),
+    *("lottery", "lottery_taken", "cutoff"),
+)
 _COVARIATES = ("work", "sex", "age", "education", "zone", "target_group", "welfare", "family")
 
 
