@@ -590,8 +590,69 @@ def test_rows_of_one_class_that_differ_are_listed_and_the_first_is_kept(tmp_path
     made, _, enrolments = imported(tmp_path, text)
     assert [row["target_group"] for row in enrolments] == ["t3"]
     assert (made.sheets[0].enrolment, made.sheets[0].merged) == (1, 1)
-    (value,) = listed(tmp_path, "values")
-    assert (value["kind"], value["row"], value["value"]) == ("conflict", 3, "t1")
+    conflict, unproved = listed(tmp_path, "values")
+    assert (conflict["kind"], conflict["row"], conflict["value"]) == ("conflict", 3, "t1")
+    assert (unproved["kind"], unproved["row"], unproved["reason"]) == ("warning", 3, "is t1 without a proof")
+
+
+# -- what the columns owe one another (specification 1.7)
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ({"Mulai": "2024-05-06", "Selesai": "2024-05-05"}, "the training ends before it begins"),
+        ({"Mulai": "2024-05-06", "Selesai": "2024-05-06"}, ""),
+        (
+            {"Selesai": "2024-05-20", "Selesai magang": "2024-05-19"},
+            "the internship ends before the training",
+        ),
+        ({"Selesai": "2026-01-01"}, "ends outside 2024-01-01 to 2025-12-31, the years of the study"),
+        ({"Selesai": "2025-12-31"}, ""),
+        ({"Nilai paket": "0"}, "a package costs more than 0"),
+        ({"Lulus": "ya", "Kehadiran": "79"}, "completed, but attended less than 80 %"),
+        ({"Lulus": "ya", "Kehadiran": "80"}, ""),
+        ({"Kehadiran": "79"}, ""),
+        (
+            {"Hasil uji": "BK", "No sertifikat": "1"},
+            "has the number of a certificate, but is not said to be competent",
+        ),
+        ({"Hasil uji": "K", "No sertifikat": "1"}, ""),
+        ({"Kategori": "t2"}, "is t2 without a proof"),
+        ({"Kategori": "t2", "Bukti": "surat desa"}, ""),
+        ({"Desa": "3505102001", "Kec": "Wlingi"}, "is no village of the list"),
+    ],
+)
+def test_what_the_columns_owe_one_another_is_listed_and_the_row_is_kept(tmp_path, cells, reason):
+    _, enrolments, values = one(tmp_path, **cells)
+    assert len(enrolments) == 1
+    assert [value["reason"] for value in values] == ([reason] if reason else [])
+
+
+def test_what_is_wrong_with_a_class_is_said_once_and_the_years_are_the_offices(tmp_path):
+    people = [("Ani Lestari", ANI), ("Budi Hartono", BUDI)]
+    text = HEAD.replace("\n", ";Selesai\n") + "".join(
+        class_row(*one).replace("\n", ";2023-12-31\n") for one in people
+    )
+    imported(tmp_path, text)
+    assert [(value["column"], value["row"]) for value in listed(tmp_path, "values")] == [("training_end", 2)]
+    mapping = tmp_path / "office.toml"
+    mapping.write_text("[frame]\ntraining_end = [2023-01-01, 2025-12-31]\n", encoding="utf-8")
+    imported(tmp_path / "wider", text, words=read_vocabulary(mapping))
+    assert listed(tmp_path / "wider", "values") == []
+    mapping.write_text("[frame]\ntraining_end = [2025-12-31]\n", encoding="utf-8")
+    with pytest.raises(StudyError, match=r"\[frame\] training_end: is no first and last day; write two days"):
+        read_vocabulary(mapping)
+
+
+def test_an_id_has_six_digits_without_a_meaning_and_luhns(tmp_path):
+    _, persons, _ = imported(tmp_path, HEAD + class_row("Ani Lestari", ANI))
+    (key,) = [row["alumni_id"] for row in persons]
+    assert re.fullmatch(r"A\d{7}", key)
+    digits = [int(one) for one in key[:0:-1]]
+    doubled = [digit if place % 2 == 0 else sum(divmod(2 * digit, 10)) for place, digit in enumerate(digits)]
+    assert sum(doubled) % 10 == 0  # ISO/IEC 7812-1, from the right
+    assert not set(re.findall(r"\d{4}", ANI)) & set(re.findall(r"\d{4}", key))
 
 
 # -- what stands

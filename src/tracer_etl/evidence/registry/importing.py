@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from tracer_etl.errors import StudyError
+from tracer_etl.evidence.registry.column_rules import broken_rules
 from tracer_etl.evidence.registry.entries import (
     DOUBT,
     Desk,
@@ -117,6 +118,7 @@ def import_registry(sources: Sequence[Path], out: Path, office: Office) -> Impor
         work.outcomes.set_aside(entry, "has neither a name nor a NIK", "complete the row, or delete it")
     write_standing(out, standing, desk.places.name_of)
     issues = [*work.outcomes.issues, *(one for entry in (*entries, *classes) for one in entry.issues)]
+    issues += broken_rules(classes, entries, office.words.frame)
     issues += [_strange(line) for line in lines if line.kind == SECTION and not line.said]
     listed = [_row(line, work.outcomes.of) for line in lines if line.kind != BLANK]
     to_review = write_review(out, matched, issues, listed, decisions)

@@ -65,7 +65,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Headers by their plain text, codes by field and plain text, patterns of titles, signs of rows."""
+    """Headers by their plain text, codes by field and plain text, patterns of titles, signs of rows.
+
+    `frame`: first and last day, ISO 8601, between which the classes of the study end.
+    """
 
     headers: Mapping[str, str]
     codes: Mapping[str, Mapping[str, str]]
@@ -73,6 +76,7 @@ class Vocabulary:
     titles: frozenset[str]
     total: re.Pattern[str]
     footer: re.Pattern[str]
+    frame: tuple[str, str]
     sources: tuple[Source, ...] = ()
 
     def field_of(self, header: str) -> str:
@@ -144,8 +148,17 @@ def read_vocabulary(mapping: Path | None = None) -> Vocabulary:
         titles=frozenset(map(plain, [*own["names"]["titles"], *more.get("names", {}).get("titles", ())])),
         total=re.compile(own["rows"]["total"]),
         footer=re.compile(own["rows"]["footer"]),
+        frame=_frame({**own["frame"], **more.get("frame", {})}),
         sources=tuple(_source(one) for one in more.get("source", ())),
     )
+
+
+def _frame(table: Mapping[str, Any]) -> tuple[str, str]:
+    days = table["training_end"]
+    if not isinstance(days, list) or len(days) != 2 or not days[0] <= days[1]:  # noqa: PLR2004 - from, to
+        remedy = "write two days, the first before the last: [2024-01-01, 2025-12-31]"
+        raise StudyError("is no first and last day", where="[frame] training_end", remedy=remedy)
+    return str(days[0]), str(days[1])
 
 
 def _mapping(path: Path) -> dict[str, Any]:
