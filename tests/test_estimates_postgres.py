@@ -11,6 +11,7 @@ from estimate_world import TABLES, world
 from postgres import running
 from tracer_etl.evidence.answers import read
 from tracer_etl.evidence.coding.coder import Coder
+from tracer_etl.evidence.coding.review import review
 from tracer_etl.evidence.coding.storing import store_codes
 from tracer_etl.evidence.coding.titles import shipped_terms
 from tracer_etl.evidence.constants import Constants
@@ -46,7 +47,9 @@ def test_both_databases_give_the_same_estimates():
         source.unregister("fresh")
         copy(source, target)
         make_marts(target)
-        assert store_codes(target, Coder({}, shipped_terms()))
+        ours = Coder({}, shipped_terms())
+        assert store_codes(target, ours)
+        assert review(target, ours) == review(source, ours)
         assert estimate_all(source, CONSTANTS) == estimate_all(target, CONSTANTS)
         for name in (
             *TABLES,

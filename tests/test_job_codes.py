@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 
@@ -28,6 +29,9 @@ from tracer_etl.evidence.indicators_field import coded_in_field, either_in_field
 from tracer_etl.evidence.sample import estimate_rows
 from tracer_etl.evidence.storing import ESTIMATE
 from tracer_etl.evidence.suppression import suppress
+from tracer_etl.privacy.searching import search
+from tracer_etl.starting import start_study
+from tracer_etl.study import read_study as read_study_file
 
 ROOT = Path(__file__).parents[1]
 HEADER = ",".join(COLUMNS)
@@ -280,9 +284,7 @@ def test_without_codes_s1_stays_as_it_was(made):
     after = everybody(made)
     pd.testing.assert_series_equal(pd.Series(after["S1"]), pd.Series(before["S1"]))
     assert before["S1_agree"]["note"] == ""
-    assert after["S1_with_code"]["estimate"] == 0
-    hidden = {code for code, row in after.items() if row["note"] == "too_few"}
-    assert hidden == after.keys() - {"S1", "S1_with_code"}
+    assert {code for code, row in after.items() if row["note"] == "too_few"} == after.keys() - {"S1"}
 
 
 def test_a_study_without_a_list_of_programmes_gets_no_codes(made):
@@ -370,3 +372,12 @@ def test_before_the_marts_there_is_nothing_to_list(made, tmp_path):
     made.execute("drop table marts.job_code")
     with pytest.raises(StudyError, match="no jobs are coded yet"):
         review(made, read_coder(tmp_path / "none.csv"))
+
+
+def test_the_search_after_an_erasure_looks_into_the_file_too(tmp_path):
+    start_study(tmp_path / "demo", date(2026, 11, 24))
+    with (tmp_path / "demo/study.toml").open("a", encoding="utf-8") as text:
+        text.write('\n[evidence]\njob_codes = "job_codes.csv"\n')
+    office(tmp_path / "demo", "bakul jamu,5212,,no,,,the wife of A1029495")
+    study = read_study_file(tmp_path / "demo/study.toml")
+    assert search(study, ["A1029495", "A7777777"]) == {"job_codes.csv": {"A1029495"}}

@@ -53,8 +53,8 @@ def both_told(table: pd.DataFrame) -> pd.Series[bool]:
 
 
 def coverage(table: pd.DataFrame) -> pd.Series[float]:
-    """Say which of the employed have a code: 1 or 0, missing for who has no work."""
-    return _has_code(table).astype(float).where(employed(table))
+    """Say which of the employed have a code: 1 or 0, missing for who has no work and where nobody codes jobs."""
+    return _has_code(table).astype(float).where(employed(table) & table["job_state"].notna())
 
 
 def _has_code(table: pd.DataFrame) -> pd.Series[bool]:

@@ -52,7 +52,7 @@ def _render(facts: Facts, desk: Desk) -> Markup:
         paid=groups.table_of(facts, "programme", ("E1_median", "E3_umk", "E5")),
         match=_list(facts, MATCH),
         matched=groups.table_of(facts, "programme", ("M1", "M2", "M3")),
-        coded=_list(facts, [key for key in CODED if (key, "all", "") in facts.estimates]),
+        coded=_list(facts, CODED) if find(facts, "S1_with_code").shown else [],
         both_ways=groups.table_of(facts, "programme", ("S1", "S1_coded", "S1_either")),
         decent=_list(facts, DECENT),
         compared=contrasts.section(facts, desk),
