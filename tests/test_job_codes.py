@@ -328,6 +328,7 @@ def test_the_titles_to_decide_on_come_with_proposals_and_what_does_not_count_fir
     assert order == sorted(order)
     assert next(one.alike for one in found.titles if one.title == "barista di kafe") == "barista di kafee"
     assert found.unused == ("barista di kafee",)
+    assert found.strange == ()
     assert found.people == made.execute("select count(*) from marts.job_code").fetchone()[0]
     assert sum(one.people for one in found.titles) + found.reviewed == found.people
 
@@ -358,6 +359,12 @@ def test_a_title_that_names_a_person_is_neither_listed_nor_written(made, tmp_pat
     assert found.withheld == 2
     write_titles(file, found)
     assert not re.search(r"rahayu|0812|7890", file.read_text(encoding="utf-8"))
+
+
+def test_a_code_nobody_knows_is_asked_about(made, tmp_path):
+    made.execute("update clean.programme set kbji = '7127 9997' where code = 'ac'")
+    lines = ("satu,5123,,yes,AN,2026-03-02,", "dua,9997,,yes,AN,2026-03-02,", "tiga,5124,,no,,,")
+    assert review(made, coder(tmp_path, *lines)).strange == ("5123",)
 
 
 def test_lines_of_titles_nobody_has_any_more_can_be_forgotten(made, tmp_path):

@@ -184,6 +184,9 @@ def _remarks(found: Review, file: str, added: int, gone: int) -> Iterator[str]:
         yield f"{gone} lines taken out of {file}"
     elif found.unused:
         yield f"{len(found.unused)} lines of {file} are of titles nobody has: --forget takes them out"
+    if found.strange:
+        codes = ", ".join(found.strange)
+        yield f"KBJI {codes}: reviewed, but neither in the map nor on a programme's list; typed wrongly?"
     if found.withheld:
         yield f"{found.withheld} titles hold a name or a number of a person and are not listed: correct the answers"
 

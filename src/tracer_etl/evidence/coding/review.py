@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tracer_etl.errors import StudyError
 from tracer_etl.evidence.coding.coder import COLUMNS, is_reviewed, read_coder
+from tracer_etl.evidence.coding.programmes import Master, read_spans
 from tracer_etl.evidence.coding.titles import normalised
 from tracer_etl.evidence.marts import column_names
 from tracer_etl.logbook import append_line
@@ -65,7 +66,7 @@ class Review:
     """What is to be coded, most needed first; `reviewed` are people whose title is decided, `people` all who work.
 
     `withheld`: titles that are not listed since they hold what identifies somebody. `unused`: lines of the file whose
-    title nobody has any more.
+    title nobody has any more. `strange`: reviewed KBJI codes that neither the map nor a programme's list has: typed wrongly?
     """
 
     titles: tuple[ToCode, ...]
@@ -74,6 +75,7 @@ class Review:
     counted: int
     withheld: int
     unused: tuple[str, ...]
+    strange: tuple[str, ...]
 
 
 def review(connection: Connection, coder: Coder) -> Review:
@@ -93,7 +95,14 @@ def review(connection: Connection, coder: Coder) -> Review:
         counted=states["reviewed"] + states["proposed"],
         withheld=len(open_titles) - len(safe),
         unused=tuple(key for key in coder.lines if key not in found),
+        strange=_strange(coder, Master(read_spans(connection))),
     )
+
+
+def _strange(coder: Coder, master: Master) -> tuple[str, ...]:
+    known = {term.kbji for term in coder.terms}
+    used = {line.fields["kbji"] for line in coder.lines.values() if is_reviewed(line)} - {""}
+    return tuple(sorted(code for code in used - known if not master.fields(code, "")))
 
 
 def write_titles(file: Path, found: Review) -> int:
