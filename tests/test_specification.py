@@ -76,7 +76,7 @@ class Book:
 
 MARTS = (
     *("estimate", "weight", "weight_diagnostic", "contrast", "contrast_balance", "contrast_overlap"),
-    *("idea_topic", "employer_vacancy"),
+    *("idea_topic", "employer_vacancy", "quality_bar"),
 )
 
 
@@ -290,6 +290,21 @@ def test_early_and_late_phone_and_field_and_the_bounds_beside_the_headline(book:
     silent = len(frame) - len(told)
     assert book.row("A1_worst")["estimate"] == pytest.approx(works(told).sum() / len(frame))
     assert book.row("A1_best")["estimate"] == pytest.approx((works(told).sum() + silent) / len(frame))
+
+
+def test_the_bar_of_section_5(book: Book) -> None:
+    bar, told = book.marts["quality_bar"].set_index("measure"), book.survey.persons
+    earners = told[works(told) & (told["status_emp"] != "7") & told["job_at_end"].notna()]
+    numbers = {"response": book.row("F3"), "contact": book.row("F5"), "refusal": book.row("F7")}
+    wanted = {name: row["estimate"] for name, row in numbers.items()}
+    wanted["income_untold"] = earners["earned"].isna().mean()
+    assert bar.loc[list(wanted), "value"].to_dict() == pytest.approx(wanted)
+    targets = {"response": 0.8, "contact": 0.92, "refusal": 0.04, "income_untold": 0.15}
+    assert bar["target"].to_dict() == {**targets, "checked_again": 0.1, "type_1_error": 0.02}
+    reached = (bar["value"] >= bar["target"]).where(
+        bar["direction"] == "least", bar["value"] <= bar["target"]
+    )
+    assert (bar["met"] == reached).all()
 
 
 # 2.4: recall and what is known by the month only

@@ -102,6 +102,17 @@ def test_back_checks_are_counted_by_type_of_error(made: Connection) -> None:
     ]
 
 
+def test_the_field_work_is_held_to_its_own_bar(made: Connection) -> None:
+    found = {row[0]: row[1:] for row in rows(made, "select * from marts.quality_bar order by measure")}
+    # Three of nine answered, a fourth refused, five reached or not; of five complete two were checked, one of two answers wrong.
+    assert found["response"] == (0.8, "least", 0.333, 9, False)
+    assert found["contact"] == (0.92, "least", 0.444, 9, False)
+    assert found["refusal"] == (0.04, "most", 0.111, 9, False)
+    assert found["checked_again"] == (0.1, "least", 0.4, 5, True)
+    assert found["type_1_error"] == (0.02, "most", 0.5, 2, False)
+    assert found["income_untold"] == (0.15, "most", 0.0, 3, True)
+
+
 def test_everybody_in_the_frame_stands_somewhere(made: Connection) -> None:
     found = rows(made, "select * from marts.case_progress order by dimension, value")
     # A1 A7 A8 interviewed, A4-A6 held, A3 open, A9 untried, A2 refused

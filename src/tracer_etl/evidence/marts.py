@@ -26,6 +26,7 @@ SEED_TYPES = {
     "midpoint_idr": "bigint",
     "precedence": "bigint",
     "percent": "double precision",
+    "target": "double precision",
 }
 """SQL types of the seeds' columns by name; every other column is text."""
 

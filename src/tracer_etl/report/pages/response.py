@@ -8,7 +8,7 @@ from tracer_etl.report import charts
 from tracer_etl.report.figures import find
 from tracer_etl.report.pages import groups
 from tracer_etl.report.site import Page
-from tracer_etl.report.words import Both, both, count, day, say, share
+from tracer_etl.report.words import Both, both, count, day, joined, plain, say, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 RATES = ("F1", "F2", "F3", "F4_rr3", "F4_rr4", "F5", "F6", "F7", "F8_gross", "F8_net")
 FIELD_DAYS = 180
 """Longer than any round of field work (12 weeks)."""
+
+BAR = ("response", "contact", "refusal", "income_untold", "checked_again", "type_1_error")
+"""What the field work holds itself to, in the order it is shown."""
 
 LEAST = 5
 """Counts of persons below it are not shown (specification 2.3 point 6)."""
@@ -45,6 +48,7 @@ def _render(facts: Facts, desk: Desk) -> Markup:
     diagnostics = facts.rows(_DIAGNOSTIC)
     return desk.lay(
         "response.html.j2",
+        bar=_bar(facts),
         rr2=find(facts, "F3"),
         **_reached(facts, persons),
         outcomes=_outcomes(persons),
@@ -137,6 +141,21 @@ def _weights(diagnostics: Sequence[Row]) -> list[tuple[Both, Both]]:
         ("merged", count(merged)),
     ]
     return [(say(f"response.weight_{name}"), said) for name, said in rows]
+
+
+def _bar(facts: Facts) -> list[list[Both]]:
+    """Give what the field work holds itself to, of ten or more; nothing in a copy made before there was a bar."""
+    if not facts.has("marts.quality_bar"):
+        return []
+    rows = facts.rows("select * from marts.quality_bar where n >= 10")
+    return [_held(row) for row in sorted(rows, key=lambda row: BAR.index(row["measure"]))]
+
+
+def _held(row: Row) -> list[Both]:
+    target = say(f"response.bar_{row['direction']}", target=share(row["target"]))
+    standing = say("response.bar_met" if row["met"] else "response.bar_missed")
+    behind = joined([share(row["value"], 1), plain("("), say("n_is", n=row["n"]), plain(")")])
+    return [say(f"response.bar_{row['measure']}"), target, behind, standing]
 
 
 def _heaping(diagnostics: Sequence[Row]) -> list[Both]:
