@@ -111,6 +111,8 @@ def _from_first(pools: Sequence[Places], columns: Floats, stream: np.random.Gene
     chosen = np.full(columns.shape[1], pools[-1][0], dtype=np.int64)
     free = np.ones(columns.shape[1], dtype=bool)
     for pool in pools:
+        if not free.any():
+            break
         reached = np.cumsum(columns[pool], axis=0)
         place = np.minimum((reached <= chance * reached[-1]).sum(axis=0), len(pool) - 1)
         here = free & (reached[-1] > 0)
