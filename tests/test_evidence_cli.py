@@ -205,6 +205,26 @@ def test_the_rehearsal_shows_s1_both_ways_and_no_title(rehearsed):
 
 
 @pytest.mark.slow
+def test_a_placement_service_gets_only_who_agreed(rehearsed, tmp_path):
+    """What the page types; who agreed is counted in the clean answers."""
+    file, who = tmp_path / "out/siapkerja.csv", "SIAPkerja, Disnaker Kab. Blitar"
+    words = ["--study", str(rehearsed), "privacy", "placement", str(file), "--to", who]
+    printed = CliRunner().invoke(cli, words, catch_exceptions=False).stderr
+    with file.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    sql = (
+        "select distinct alumni_id from clean.alumni_tracer join clean.registry_enrolment using (alumni_id) "
+        "where consent_placement = '1' and respondent_type = '1' and cert_result = '1' and aapor_code in ('110', '120')"
+    )
+    with duckdb.connect(str(rehearsed.parent / "var/warehouse.duckdb"), read_only=True) as connection:
+        agreed = {key for [key] in connection.execute(sql).fetchall()}
+    assert {row["alumni_id"] for row in rows} == agreed
+    assert f"{len(rows)} certificates of {len(agreed)} persons" in printed
+    log = CliRunner().invoke(cli, ["--study", str(rehearsed), "privacy", "log"], catch_exceptions=False)
+    assert who in log.output
+
+
+@pytest.mark.slow
 def test_plan_on_the_rehearsal(rehearsed):
     file = str(ROOT / "evidence/plan_2026.toml")
     first = called(rehearsed, "plan", "--config", file, "--json")

@@ -54,6 +54,7 @@ TYPED_ELSEWHERE = {
     "rank-programmes-2026": "test_evidence_cli.py",
     "select-participants": "test_evidence_cli.py",
     "publish-open-data": "test_public_extract.py",
+    "pass-on-to-siapkerja": "test_evidence_cli.py",
     "use-postgresql": "test_estimates_postgres.py",
     "encrypted-forms": "test_decryption.py",
 }

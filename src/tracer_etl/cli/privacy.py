@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tracer_etl.cli.output import give, near, print_json, progress, remark, the_study, with_json
+from tracer_etl.cli.output import give, line, near, print_json, progress, remark, the_study, with_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,6 +162,25 @@ def extract(folder: Path, as_json: bool) -> None:
 
     made = publish(the_study(), folder)
     give(made, ("name", "rows", "suppressed", "smallest_class", "generalised"), as_json)
+
+
+@privacy.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--to", "recipient", required=True, help="Who gets the file; the log of personal data keeps it."
+)
+def placement(file: Path, recipient: str) -> None:
+    """Write FILE for a placement service (SIAPkerja): contact and certificates of alumni who agreed to just that.
+
+    FILE holds names and numbers: readable by you only. Its contract goes beside it, as FILE with .schema.json.
+    """
+    from tracer_etl.evidence.placement import pass_on
+    from tracer_etl.warehouse import reading
+
+    study = the_study()
+    with reading(study) as warehouse:
+        passed = pass_on(warehouse.connection, study, file, recipient)
+    line(f"{passed.certificates} certificates of {passed.persons} persons in {near(file)}, for {recipient}")
 
 
 @privacy.command()
