@@ -14,7 +14,7 @@ from tracer_etl.evidence.imputation import earnings_deck, of_enrolments
 from tracer_etl.evidence.indicators import all_indicators
 from tracer_etl.evidence.raking import make_margin
 from tracer_etl.evidence.reach import reach_rows, read_area
-from tracer_etl.evidence.sample import Sample, Study, estimate_rows, levels_of
+from tracer_etl.evidence.sample import Sample, Study, estimate_rows, in_order, levels_of
 from tracer_etl.evidence.suppression import suppress, table_lines
 from tracer_etl.evidence.weights import calibrate, person_weights, with_cells
 from tracer_etl.privacy.disclosure import Line, Place
@@ -103,10 +103,11 @@ def read_study(connection: Connection, constants: Constants) -> Study:
     """
     answers.require_inputs(connection)
     enrolment, person = answers.read(connection, answers.ENROLMENT), answers.read_persons(connection)
-    frame = answers.read_frame(enrolment, person)
+    given = answers.read_answers(connection)
+    frame = in_order(answers.read_frame(enrolment, person), given)
     storing.require_answers(int(frame["responded"].sum()))
     weighted = person_weights(frame, constants)
-    told = answers.respondents(frame, answers.read_answers(connection))
+    told = answers.respondents(frame, given)
     told = answers.add_times(answers.add_money(told, constants), answers.read(connection, answers.SPELL))
     everybody = with_cells(answers.enrolment_rows(frame, enrolment), constants.families)
     persons = Sample(

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from tracer_etl.evidence import variance
 from tracer_etl.evidence.cells import Values, estimate_cell
@@ -15,7 +16,6 @@ from tracer_etl.evidence.imputation import completed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
     from numpy.typing import NDArray
 
     from tracer_etl.evidence.constants import Constants
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from tracer_etl.evidence.weights import Weighted
 
     Floats = NDArray[np.float64]
+
+
+KNOWN = (
+    *("programme", "year", "origin", "sex", "age_group", "kecamatan", "edu", "target_group", "seat_source"),
+    *("cert_result", "aapor_code", "attempts", "phone"),
+)
+"""What the registry and the field work know of a person."""
 
 
 class Level(NamedTuple):
@@ -71,6 +78,17 @@ class Study:
     persons: Sample
     classes: Sample
     tobacco_area: pd.DataFrame | None = None
+
+
+def in_order(frame: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
+    """Order persons by what is known of them and what they told, and by number only where all of it is alike.
+
+    So the bootstrap draws the same people whatever their numbers, which are random and new with every key.
+    """
+    said = pd.util.hash_pandas_object(told.drop(columns="alumni_id").astype(str), index=False)
+    place = pd.Series(said.to_numpy(), index=told["alumni_id"])
+    ordered = frame.assign(said=frame["alumni_id"].map(place)).sort_values([*KNOWN, "said", "alumni_id"])
+    return ordered.drop(columns="said").reset_index(drop=True)
 
 
 def estimate_rows(
