@@ -53,7 +53,10 @@ def compute(connection: Connection, study: Study) -> tuple[str, ...]:
 def _coded(connection: Connection, study: Study) -> tuple[str, ...]:
     from tracer_etl.evidence.coding.storing import store_codes
 
-    return store_codes(connection, read_coder(codes_file(study)))
+    made = store_codes(connection, read_coder(codes_file(study)))
+    if not made:
+        log.info("no codes of jobs: the form does not ask for them, or the list of programmes has no codes")
+    return made
 
 
 def _estimated(connection: Connection) -> bool:

@@ -1,7 +1,7 @@
 """The programme master: which KBJI and KBLI codes are work in the field of a programme (specification 1.7).
 
-The office keeps it in the list of programmes (`clean.programme`, columns kbji, kbli, certainty): codes with blanks
-between, ranges as 47911-47919, everything under a group as 01 or 01xxx.
+The office keeps it in the list of programmes (`clean.programme`: code, kbji, kbli, and certainty if it has that): blanks
+between codes, ranges as 47911-47919, everything under a group as 01 or 01xxx.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ KBJI, KBLI = "KBJI 2014", "KBLI 2020"
 DIGITS = {KBJI: 4, KBLI: 5}
 """Digits of a whole code: a unit group of occupations, a kind of business."""
 
-_COLUMNS = ("code", "kbji", "kbli", "certainty")
+_COLUMNS = {"code", "kbji", "kbli"}
 _CODE = re.compile(r"(\d+)x*(?:-(\d+))?")
 
 
@@ -69,9 +69,13 @@ def read_spans(connection: Connection) -> tuple[Span, ...]:
         StudyError: a code cannot be read; it and its programme are named.
     """
     sql = "select column_name from information_schema.columns where table_schema = 'clean' and table_name = 'programme'"
-    if set(_COLUMNS) - {name for [name] in connection.execute(sql).fetchall()}:
+    there = {name for [name] in connection.execute(sql).fetchall()}
+    if _COLUMNS - there:
         return ()
-    rows = connection.execute(f"select {', '.join(_COLUMNS)} from clean.programme order by code").fetchall()
+    mark = "certainty" if "certainty" in there else "''"
+    rows = connection.execute(
+        f"select code, kbji, kbli, {mark} from clean.programme order by code"
+    ).fetchall()
     return tuple(
         span
         for programme, kbji, kbli, certainty in rows
