@@ -16,7 +16,7 @@ cells      draws so many studies and looks at every share of ten or more people,
            age: how often Wilson's interval holds the truth on Kish's n_eff, on the share's own design effect (as the pipeline has
            it), and on that less what raking gains.
 earnings   draws so many studies in which one in seven of those at work tells no earnings, owners (who earn less) most often: how
-           often the intervals of E1 hold the truth with the earnings imputed, left out, and had all told.
+           often the intervals of E1 hold the truth with the earnings imputed, left out, had all told, and by Rubin's rules.
 effect     draws so many groups of 360 applicants, a third of them accepted (tests/applicants.py): how often the interval of
            the comparison holds a true effect of 0 and of 15 points, how far the plain difference is off, and the power.
 ranking    draws so many rankings of each scenario (tests/ranking_world.py) and holds what is said against what is true.
@@ -38,7 +38,14 @@ import click
 import pandas as pd
 
 from applicants import one_effect
-from coverage_world import SIZES, one_round, one_round_of_cells, one_round_of_earnings, truth
+from coverage_world import (
+    SIZES,
+    one_round,
+    one_round_by_rubin,
+    one_round_of_cells,
+    one_round_of_earnings,
+    truth,
+)
 from ranking_world import SCENARIOS, calibration, one_ranking
 from tracer_etl.evidence.constants import Constants
 
@@ -88,7 +95,9 @@ def cells(rounds: int, workers: int) -> None:
 def earnings(rounds: int, replicates: int, workers: int) -> None:
     """Print coverage and bias of E1 by what is done about untold earnings."""
     work = partial(one_round_of_earnings, constants=Constants(replicates=replicates))
-    grouped = pd.concat(_each(work, rounds, workers)).groupby(["indicator", "way"], sort=False)
+    rubin = partial(one_round_by_rubin, constants=Constants(replicates=2))
+    found = pd.concat([*_each(work, rounds, workers), *_each(rubin, rounds, workers)])
+    grouped = found.groupby(["indicator", "way"], sort=False)
     table, error = grouped.mean(), grouped["off"].std() / rounds**0.5
     for kind in ("programme", "cohort"):
         shares = table[kind]
@@ -97,7 +106,7 @@ def earnings(rounds: int, replicates: int, workers: int) -> None:
     table["off"] = [f"{100 * p:+.1f} ± {196 * e:.1f} %" for p, e in zip(table["off"], error, strict=True)]
     for name in ("width", "imputed"):
         table[name] = [f"{100 * value:.1f} %" for value in table[name]]
-    _markdown(table.reset_index())
+    _markdown(table.replace(r"nan.*", "", regex=True).reset_index())
 
 
 def ranking(rounds: int, workers: int) -> None:
