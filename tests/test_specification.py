@@ -297,9 +297,16 @@ def test_the_bar_of_section_5(book: Book) -> None:
     earners = told[works(told) & (told["status_emp"] != "7") & told["job_at_end"].notna()]
     numbers = {"response": book.row("F3"), "contact": book.row("F5"), "refusal": book.row("F7")}
     wanted = {name: row["estimate"] for name, row in numbers.items()}
+    wanted["representativity"] = book.row("F9")["estimate"]
     wanted["income_untold"] = earners["earned"].isna().mean()
     assert bar.loc[list(wanted), "value"].to_dict() == pytest.approx(wanted)
-    targets = {"response": 0.8, "contact": 0.92, "refusal": 0.04, "income_untold": 0.15}
+    targets = {
+        "response": 0.8,
+        "contact": 0.92,
+        "refusal": 0.04,
+        "representativity": 0.8,
+        "income_untold": 0.15,
+    }
     assert bar["target"].to_dict() == {**targets, "checked_again": 0.1, "type_1_error": 0.02}
     reached = (bar["value"] >= bar["target"]).where(
         bar["direction"] == "least", bar["value"] <= bar["target"]

@@ -110,6 +110,7 @@ def test_the_field_work_is_held_to_its_own_bar(made: Connection) -> None:
     assert found["refusal"] == (0.04, "most", 0.111, 9, False)
     assert found["checked_again"] == (0.1, "least", 0.4, 5, True)
     assert found["type_1_error"] == (0.02, "most", 0.5, 2, False)
+    assert found["representativity"] == (0.8, "least", None, 0, None)  # before anything is estimated
     assert found["income_untold"] == (0.15, "most", 0.0, 3, True)
 
 

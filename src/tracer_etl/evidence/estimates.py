@@ -79,6 +79,7 @@ def estimate_all(connection: Connection, constants: Constants) -> int:
         storing.DIAGNOSTIC,
         storing.diagnostic_rows(study.weighted, [*_widenings(study), *recall_remarks(study)]),
     )
+    storing.hold_to_bar(connection, study.weighted.diagnostics["r_indicator"], len(study.frame))
     storing.write(
         connection,
         "marts.registry_margin",

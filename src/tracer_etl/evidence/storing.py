@@ -11,6 +11,7 @@ import pandas as pd
 from tracer_etl.errors import StudyError
 from tracer_etl.evidence import registry_rates
 from tracer_etl.evidence.indicators import all_indicators
+from tracer_etl.evidence.marts import column_names
 from tracer_etl.evidence.weights import registry_cells
 
 if TYPE_CHECKING:
@@ -265,6 +266,14 @@ def registry_margin_rows(registry: pd.DataFrame, frame: pd.DataFrame, constants:
     top = [("all", name, float(who.sum()), int((answered & who).sum()), "") for name, who in steps.items()]
     cells = registry_cells(frame, constants)[list(REGISTRY_MARGIN)]
     return pd.concat([pd.DataFrame(top, columns=list(REGISTRY_MARGIN)), cells], ignore_index=True)
+
+
+def hold_to_bar(connection: Connection, r_indicator: float, persons: int) -> None:
+    """Put the R-indicator of the frame into `marts.quality_bar`, where the study has that mart."""
+    if column_names(connection, "quality_bar"):
+        met = f"{r_indicator!r} >= target"
+        told = f"value = {r_indicator!r}, n = {persons}, met = {met}"
+        connection.execute(f"update marts.quality_bar set {told} where measure = 'representativity'")
 
 
 def write(connection: Connection, name: str, columns: Mapping[str, str], table: pd.DataFrame) -> None:

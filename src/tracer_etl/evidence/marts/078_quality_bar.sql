@@ -2,6 +2,7 @@
 -- against target; met says whether it is at least (direction least) or at most (most) that. n: what stands under it.
 -- response, contact, refusal: RR2, CON1, REF1 of the frame. income_untold: told earnings neither as a number nor as a band,
 -- of those in paid or own work who answered themselves. checked_again: of complete interviews, those a supervisor reached again;
+-- representativity: the R-indicator (F9), put in once it is estimated.
 -- type_1_error: answers that cannot change (year of birth, school) and were told otherwise, of those compared.
 -- columns:
 --   measure: what is measured

@@ -23,7 +23,10 @@ RATES = ("F1", "F2", "F3", "F4_rr3", "F4_rr4", "F5", "F6", "F7", "F8_gross", "F8
 FIELD_DAYS = 180
 """Longer than any round of field work (12 weeks)."""
 
-BAR = ("response", "contact", "refusal", "income_untold", "checked_again", "type_1_error")
+BAR = (
+    *("response", "contact", "refusal", "representativity"),
+    *("income_untold", "checked_again", "type_1_error"),
+)
 """What the field work holds itself to, in the order it is shown."""
 
 LEAST = 5
