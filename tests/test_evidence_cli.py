@@ -225,6 +225,19 @@ def test_a_placement_service_gets_only_who_agreed(rehearsed, tmp_path):
 
 
 @pytest.mark.slow
+def test_the_study_has_open_data_that_five_people_share(rehearsed, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACER_PSEUDONYM_KEY", "k" * 40)
+    words = ["--study", str(rehearsed), "privacy", "extract", str(tmp_path), "--json"]
+    [made] = json.loads(CliRunner().invoke(cli, words, catch_exceptions=False).stdout)
+    with (tmp_path / "alumni.csv").open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    alike = Counter(tuple(row[name] for name in ("programme", "sex", "age_group", "zone")) for row in rows)
+    assert min(alike.values()) == made["smallest_class"] >= 5
+    assert len(rows) == made["rows"] == len(read_table("rehearsal.csv"))
+    assert "earnings_idr" not in rows[0]
+
+
+@pytest.mark.slow
 def test_plan_on_the_rehearsal(rehearsed):
     file = str(ROOT / "evidence/plan_2026.toml")
     first = called(rehearsed, "plan", "--config", file, "--json")
