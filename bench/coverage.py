@@ -19,7 +19,8 @@ earnings   draws so many studies in which one in seven of those at work tells no
            often the intervals of E1 hold the truth with the earnings imputed, left out, had all told, and by Rubin's rules.
 effect     draws so many groups of 360 applicants, a third of them accepted (tests/applicants.py): how often the interval of
            the comparison holds a true effect of 0 and of 15 points, how far the plain difference is off, and the power.
-ranking    draws so many rankings of each scenario (tests/ranking_world.py) and holds what is said against what is true.
+ranking    draws so many rankings of each scenario (tests/ranking_world.py) and holds what is said against what is true. A
+           ranking takes 2000 draws: with few, what is said is noise in part, and who is said "likely" is so by luck.
 """
 
 from __future__ import annotations
@@ -109,10 +110,11 @@ def earnings(rounds: int, replicates: int, workers: int) -> None:
     _markdown(table.replace(r"nan.*", "", regex=True).reset_index())
 
 
-def ranking(rounds: int, workers: int) -> None:
-    """Print calibration by scenario."""
-    for scenario in SCENARIOS:
-        found = calibration(pd.concat(_each(partial(one_ranking, scenario), rounds, workers)))
+def ranking(rounds: int, draws: int, only: str, workers: int) -> None:
+    """Print calibration by scenario, of those whose name holds `only`."""
+    for scenario in [one for one in SCENARIOS if only in one.name]:
+        work = partial(one_ranking, scenario, draws=draws)
+        found = calibration(pd.concat(_each(work, rounds, workers)))
         for column in ("said", "true"):
             found[column] = [f"{100 * value:.1f} %" for value in found[column]]
         found["± (95 %)"] = [f"{196 * value:.1f}" for value in found.pop("error")]
@@ -162,6 +164,8 @@ def main() -> None:
     parser.add_argument("rounds", type=int)
     parser.add_argument("--replicates", type=int, default=500)
     parser.add_argument("--silent", type=float, default=0.0)
+    parser.add_argument("--draws", type=int, default=2000, help="of each ranking; the plan takes 10,000")
+    parser.add_argument("--only", default="", help="rankings whose name holds this")
     parser.add_argument("--workers", type=int, default=1)
     asked = parser.parse_args()
     began = time.perf_counter()
@@ -174,7 +178,7 @@ def main() -> None:
     elif asked.what == "effect":
         effect(asked.rounds, asked.workers)
     else:
-        ranking(asked.rounds, asked.workers)
+        ranking(asked.rounds, asked.draws, asked.only, asked.workers)
     click.echo(f"{asked.rounds} rounds in {time.perf_counter() - began:.0f} s")
 
 

@@ -41,7 +41,8 @@ class Scenario:
 
     programmes: how many candidates; sizes: least and most respondents of a class; family_sd: spread between families, 0
     where every programme is its own; own_sd: spread within; pilots: candidates without alumni; earnings: E5 counts; whole:
-    all ten criteria count, weights and ratings are in doubt as well.
+    all ten criteria count, weights and ratings are in doubt as well, and skill, certificates, unmet need and ideas are
+    seen with their sampling error, which the draws leave out; drawn: mean and spread are others in every ranking.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Scenario:
     earnings: bool = False
     whole: bool = False
     own_sd: float = OWN_SD
+    drawn: bool = False
 
 
 SCENARIOS = (
@@ -72,6 +74,16 @@ SCENARIOS = (
         whole=True,
     ),
     Scenario("in-field work, families that mean nothing", family_sd=1e-9, own_sd=0.10),
+    Scenario(
+        "all ten criteria, mean and spread drawn as well",
+        15,
+        (10, 40),
+        FAMILY_SD,
+        3,
+        earnings=True,
+        whole=True,
+        drawn=True,
+    ),
 )
 
 
@@ -97,42 +109,88 @@ def true_rates(config: PlanConfig, scenario: Scenario, dice: np.random.Generator
     if not scenario.family_sd:
         return dice.beta(14, 6, size)
     families = [one.family for one in config.candidates]
-    means = {name: dice.normal(0.7, scenario.family_sd) for name in sorted(set(families))}
-    return np.clip(dice.normal([means[name] for name in families], scenario.own_sd), 0.02, 0.98)
+    middle = dice.uniform(0.5, 0.85) if scenario.drawn else 0.7
+    wider = np.exp(dice.normal(0, 0.4)) if scenario.drawn else 1.0
+    means = {name: dice.normal(middle, scenario.family_sd * wider) for name in sorted(set(families))}
+    return np.clip(dice.normal([means[name] for name in families], scenario.own_sd * wider), 0.02, 0.98)
+
+
+def true_gains(config: PlanConfig, scenario: Scenario, dice: np.random.Generator) -> Floats:
+    """Draw the change of earnings of each programme, in UMK: 0.2, give or take 0.12."""
+    if not scenario.drawn:
+        return dice.normal(0.2, 0.12, len(config.candidates))
+    middle, spread = dice.normal(0.2, 0.1), abs(dice.normal(0, 0.2)) / np.sqrt(2)
+    families = [one.family for one in config.candidates]
+    means = {name: dice.normal(middle, spread) for name in sorted(set(families))}
+    return dice.normal([means[name] for name in families], spread)
+
+
+def true_evidence(config: PlanConfig, scenario: Scenario, dice: np.random.Generator) -> dict[str, Evidence]:
+    """Give what is true of each programme beside in-field work and earnings; drawn where all criteria count."""
+    found = {}
+    for place, one in enumerate(config.candidates):
+        base = Evidence(women=0.5, target_group=0.3, spread=0.8, applications=60 + 5 * place, certified=0.9)
+        base = dataclasses.replace(base, skill_gain=0.8, vacancies=8.0 + place, ideas=0.02 * (place % 5))
+        if scenario.whole:
+            base = dataclasses.replace(base, skill_gain=dice.normal(0.8, 0.3), certified=dice.beta(18, 2))
+            base = dataclasses.replace(base, unmet_need=dice.beta(2, 28))
+        found[one.code] = base
+    return found
 
 
 def seen(
-    config: PlanConfig, scenario: Scenario, rates: Floats, gains: Floats, dice: np.random.Generator
+    config: PlanConfig,
+    scenario: Scenario,
+    truth: Mapping[str, Evidence],
+    effects: tuple[Floats, Floats],
+    dice: np.random.Generator,
 ) -> Mapping[str, Evidence]:
     """Draw what a survey would show of each programme; the last ones are pilots without alumni."""
+    rates, gains = effects
     sizes = dice.integers(scenario.sizes[0], scenario.sizes[1], len(rates), endpoint=True)
     found = {}
     for place, one in enumerate(config.candidates):
         error = 0.4 / np.sqrt(sizes[place])
-        base = Evidence(women=0.5, target_group=0.3, spread=0.8, applications=60 + 5 * place, certified=0.9)
-        base = dataclasses.replace(base, skill_gain=0.8, vacancies=8.0 + place, ideas=0.02 * (place % 5))
+        base = truth[one.code]
+        if scenario.whole:
+            base = sampled(base, int(sizes[place]), dice)
         if place < len(rates) - scenario.pilots:
             share = float(dice.binomial(sizes[place], rates[place]) / sizes[place])
             base = dataclasses.replace(base, in_field=share, in_field_n=float(sizes[place]))
             base = dataclasses.replace(
                 base, earnings=float(dice.normal(gains[place], error)), earnings_se=float(error)
             )
+        elif scenario.whole:
+            base = dataclasses.replace(base, skill_gain=np.nan, certified=np.nan)
         found[one.code] = base
     return found
 
 
-def one_ranking(scenario: Scenario, number: int) -> pd.DataFrame:
+def sampled(true: Evidence, size: int, dice: np.random.Generator) -> Evidence:
+    """Draw skill gain and certificates of a class, unmet need of 250 who answer, and 140 ideas."""
+    error = np.sqrt(1 / size + true.skill_gain**2 / (2 * size))
+    return dataclasses.replace(
+        true,
+        skill_gain=dice.normal(true.skill_gain, error),
+        certified=dice.binomial(size, true.certified) / size,
+        unmet_need=dice.binomial(250, true.unmet_need) / 250,
+        ideas=dice.binomial(140, true.ideas) / 140,
+    )
+
+
+def one_ranking(scenario: Scenario, number: int, draws: int = DRAWS) -> pd.DataFrame:
     """Draw a truth, what is seen of it, and rank; a row per programme: P(top 4) as said, and whether it is so."""
     dice = np.random.default_rng([26, SCENARIOS.index(scenario), number])
-    config = settings(scenario)
-    rates = true_rates(config, scenario, dice)
-    gains = dice.normal(0.2, 0.12, len(rates))
-    scored = score(dataclasses.replace(config, seed=number), seen(config, scenario, rates, gains, dice))
+    config = dataclasses.replace(settings(scenario), seed=number, draws=draws)
+    rates, gains = true_rates(config, scenario, dice), true_gains(config, scenario, dice)
+    truth = true_evidence(config, scenario, dice)
+    scored = score(config, seen(config, scenario, truth, (rates, gains), dice))
     values, weights = scored.values, scored.weights
     if scenario.whole:
+        known = {code: dataclasses.replace(one, in_field_n=1.0, in_field=0.7) for code, one in truth.items()}
+        values = score(config, known).values
         gamma = dice.standard_gamma(weights * config.concentration)
         weights = gamma / gamma.sum()
-        values = values.copy()
         for criterion in ("priority", "raw_material"):
             ratings = np.array([getattr(one, criterion) for one in scored.candidates])
             moved = misrated(ratings, config.rubric_error, dice, 1)[0]

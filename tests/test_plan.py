@@ -36,11 +36,12 @@ from tracer_etl.evidence.plan_draws import draw, misrated, ranks_of, words
 from tracer_etl.evidence.plan_evidence import Evidence, read_evidence
 from tracer_etl.evidence.plan_result import TABLES, make_plan, store_plan
 from tracer_etl.evidence.plan_shrinkage import (
+    MEANS,
+    SPREADS,
     STRENGTHS,
+    _at_spread,
     _log_likelihood,
-    _priors,
     beta_binomial,
-    between_variance,
     normal_normal,
 )
 from tracer_etl.evidence.portfolio import portfolios
@@ -117,19 +118,31 @@ def test_its_families_are_those_of_the_estimates(config):
         ("^in_field = 20", "in_field = 25", r"weights add up to 105.*100 in all"),
         ("^youth = 5", "yuoth = 5", r"\[weights\] (youth is missing|yuoth is not known)"),
         (r"^women = \[0.0, 0.50\]", "women = [0.5, 0.5]", "women: worth 0 and worth 100 are the same"),
-        (r"^priority = \[2, 2\]", "priority = [2, 4]", "rating 4; ratings are 0, 1, 2 or 3"),
-        (r"^priority = \[2, 2\]", "priority = [2]", "wrong kind of value"),
+        (
+            r"^priority = \[2, 2\]",
+            "priority = [2, 4]",
+            r"barista priority is \[2, 4\]; ratings are 0, 1, 2 or 3",
+        ),
+        (r"^priority = \[2, 2\]", "priority = [2, 1.5]", "ratings are 0, 1, 2 or 3"),
+        (r"^priority = \[2, 2\]", "priority = [2]", r"barista priority is \[2\], and must be two numbers"),
+        ("^dbhcht = true", 'dbhcht = "ya"', "barista dbhcht is 'ya', and must be true or false"),
+        ("^rubric_error = 0.10", "rubric_error = 10", r"\[draws\] rubric_error is 10, and may be 0 to 1"),
+        ("^in_field = 20", 'in_field = "20"', r"\[weights\] in_field is '20', no number"),
+        ("^one_family = 2", "one_famly = 2", r"\[portfolio\] one_famly is not known, it has: .*one_family"),
+        (r"^\[portfolio\]", "[portofolio]", r"\[portfolio\] is missing"),
         ('^code = "mua"', 'code = "barista"', "'barista' is listed twice"),
-        ("^seats = 20", "seats = 0", "must be above 0"),
+        ("^seats = 20", "seats = 0", r"\[\[programme\]\] barista seats is 0, and may be 1 or more"),
         ("^choose = 4", "choose = 40", "40 of 16 programmes"),
-        ("^umk_idr.*$", "", "key 'umk_idr' is missing"),
-        ("^seats = 20", "seat = 20", "wrong kind of value"),
+        ("^umk_idr.*$", "", r"\[plan\] umk_idr is missing; see docs/how-to/rank-programmes-2026.md"),
+        ("^seats = 20", "seat = 20", "barista seat is not known, it has: code, family, seats"),
         (r"^\[plan\]", "[plan", "not TOML"),
     ],
 )
 def test_a_mistake_in_the_file_is_named_with_its_remedy(tmp_path, pattern, replacement, message):
-    with pytest.raises(StudyError, match=message):
+    with pytest.raises(StudyError, match=message) as raised:
         read_plan(edited(tmp_path, (pattern, replacement)))
+    assert str(raised.value).startswith("plan.toml: ")
+    assert "\n" not in str(raised.value)
 
 
 def test_what_nobody_has_decided_is_named_and_nothing_else_may_be(config, tmp_path):
@@ -241,23 +254,29 @@ def test_a_new_candidate_moves_no_values_of_others(config):
 # Shrinkage
 
 
-def test_beta_binomial_by_hand():
-    shares = beta_binomial(np.array([0.8, 0.4]), np.array([10.0, 10.0]), ["f", "f"])
-    # Strength 4, so 8 between families and 8 within. The other programme, 4 of 10, tells what 10 x 9 / 18 = 5 people would.
-    overall = 12.5 / 21
-    prior = (5 * 0.4 + 8 * overall) / 13
-    strength = 1 / (1 / 14 + 13 / (14 * 9)) - 1
-    assert STRENGTHS[0] == pytest.approx(4)
-    assert (prior, strength) == pytest.approx((0.520147, 4.727273), abs=1e-6)
-    assert shares.successes[0, 0] == pytest.approx(prior * strength + 8)
-    assert shares.failures[0, 0] == pytest.approx((1 - prior) * strength + 2)
-    assert shares.probability.sum() == pytest.approx(1)
-    assert 0.4 < shares.mean[1] < shares.mean[0] < 0.8
+def test_shares_are_those_of_studies_drawn_until_they_look_like_this_one():
+    """No shared code: strengths, means of all and of families, and shares drawn anew, weighed by what is seen."""
+    rng, number, families = np.random.default_rng(3), 400_000, np.array([0, 0, 1])
+    strength = rng.choice(STRENGTHS, number, p=np.exp(-((np.log(STRENGTHS / 20) / np.log(2.5)) ** 2) / 2) /
+                          np.exp(-((np.log(STRENGTHS / 20) / np.log(2.5)) ** 2) / 2).sum())  # fmt: skip
+    middle, twice = rng.random(number)[:, None], 2 * strength[:, None]
+    means = rng.beta(middle * twice, (1 - middle) * twice, (number, 2)).clip(1e-6, 1 - 1e-6)[:, families]
+    share = rng.beta(means * twice, (1 - means) * twice)
+    weight = (share ** [8, 4, 9] * (1 - share) ** [2, 6, 1]).prod(axis=1)
+    expected = weight @ share / weight.sum()
+    spread = np.sqrt(weight @ (share - expected) ** 2 / weight.sum())
+    found = beta_binomial(np.array([0.8, 0.4, 0.9]), np.full(3, 10.0), ["f", "f", "g"])
+    assert found.mean == pytest.approx(expected, abs=0.005)
+    drawn = found.draw(np.random.default_rng(1), 40_000)
+    assert drawn.mean(axis=0) == pytest.approx(found.mean, abs=0.004)
+    assert drawn.std(axis=0) == pytest.approx(spread, abs=0.004)
+    assert found.cells.sum() == pytest.approx(1)
+    assert 0.4 < found.mean[1] < found.mean[0] < 0.8
 
 
-def test_likelihood_of_a_uniform_prior_by_hand():
-    # mean 1/2, strength 2 is Beta(1, 1): B(2, 2) / B(1, 1) = 1/6
-    assert _log_likelihood(np.array([1.0]), np.array([2.0]), 0.5, 2.0) == pytest.approx(math.log(1 / 6))
+def test_the_likelihood_by_hand():
+    # strength M = 4 is a Beta of 8 around the family's mean 0.005: B(0.04 + 1, 7.96 + 1) / B(0.04, 7.96) = 0.04 x 7.96 / (8 x 9)
+    assert _log_likelihood(np.array([1.0]), np.array([1.0]))[0, 0, 0] == pytest.approx(math.log(0.3184 / 72))
 
 
 def test_a_programme_without_alumni_has_its_family_mean_with_the_whole_spread():
@@ -272,36 +291,64 @@ def test_the_more_programmes_differ_the_weaker_the_prior():
     size = np.full(8, 40.0)
     same = beta_binomial(np.full(8, 0.7), size, list("abcdefgh"))
     apart = beta_binomial(np.array([0.1, 0.3, 0.5, 0.7, 0.9, 0.2, 0.6, 1.0]), size, list("abcdefgh"))
-    assert apart.probability @ STRENGTHS < 8
-    assert same.probability @ STRENGTHS > 25
+    strength = np.repeat(STRENGTHS, len(MEANS))
+    assert apart.cells @ strength < 8
+    assert same.cells @ strength > 25
 
 
-def test_normal_normal_by_hand():
-    # equal means: no spread beyond the floor 0.05, so tau2 = 0.0025; se 0.05 weighs as much as the prior
-    flat = normal_normal(np.array([0.2, 0.2]), np.array([0.05, 0.05]), ["a", "b"])
-    assert flat.mean.tolist() == pytest.approx([0.2, 0.2])
-    assert flat.sd.tolist() == pytest.approx([math.sqrt(0.00125)] * 2)
-    # mean 0.1 and 0.5, se 0.1: Q = 2 x (0.2/0.1)^2 = 8, tau2 = (8 - 1)/(200 - 100) = 0.07, overall 0.3
-    assert between_variance(np.array([0.1, 0.5]), np.array([0.1, 0.1])) == pytest.approx(0.07)
-    two = normal_normal(np.array([0.1, 0.5, np.nan]), np.array([0.1, 0.1, np.nan]), ["a", "b", "c"])
-    assert two.mean[0] == pytest.approx((0.3 / 0.07 + 0.1 / 0.01) / (1 / 0.07 + 1 / 0.01))
-    assert (two.mean[2], two.sd[2]) == pytest.approx((0.3, math.sqrt(0.07)))
-    # One family: 0.035 between and within; the other weighs 1/0.045, so the mean is known to 1/0.035 + 1/0.045 = 50.794.
-    near = normal_normal(np.array([0.1, 0.5]), np.array([0.1, 0.1]), ["a", "a"])
-    prior, spread = (0.3 / 0.035 + 0.5 / 0.045) / 50.7936508, 0.035 + 1 / 50.7936508
-    assert near.mean[0] == pytest.approx((prior / spread + 0.1 / 0.01) / (1 / spread + 1 / 0.01))
-
-
-def test_a_prior_is_as_wide_as_the_spread_alone_and_half_of_it_among_many():
-    size = np.full(2, 10.0)
-    _, alone = _priors(np.full(2, 0.5), size, 0.5, np.array([[20.0]]), np.zeros((2, 2)))
-    assert alone[0, 0] == pytest.approx(20, rel=0.02)
-    _, among = _priors(
-        np.full(2, 0.5), np.array([10.0, 1e9]), 0.5, np.array([[20.0]]), np.array([[0, 1e6], [1e6, 0]])
+def test_one_spread_by_hand():
+    # Two of one family, 0.1 and 0.5 with se 0.1, half the variance 0.035: covariance 0.07 and 0.035; seen 0.08 and 0.035.
+    seen, between = np.array([True, True]), 0.035 * np.array([[2.0, 1.0], [1.0, 2.0]])
+    log, centre, root = _at_spread(np.array([0.1, 0.5]), np.array([0.1, 0.1]), seen, between)
+    # The mean of all is 0.3; both are 0.2 away from it, of which (0.07 - 0.035) / (0.08 - 0.035) is believed.
+    assert centre == pytest.approx([0.3 - 0.2 * 7 / 9, 0.3 + 0.2 * 7 / 9])
+    determinant, known = 0.08**2 - 0.035**2, 2 / (0.08 + 0.035)
+    assert log == pytest.approx(-math.log(determinant) / 2 - math.log(known) / 2 - 2 * 0.2**2 / 0.045 / 2)
+    # Half the difference: 1 / (1 / 0.0175 + 1 / 0.005); the mean of both, for which nothing is known before: 0.01 / 2.
+    half = 1 / (1 / 0.0175 + 1 / 0.005)
+    assert root @ root.T == pytest.approx(
+        np.array([[0.005 + half, 0.005 - half], [0.005 - half, 0.005 + half]])
     )
-    assert among[0, 0] == pytest.approx(40, rel=0.001)
-    _, pilot = _priors(np.full(2, 0.5), np.array([0.0, 10.0]), 0.5, np.array([[20.0]]), np.ones((2, 2)))
-    assert pilot[0, 0] == 20  # the whole spread
+
+
+def test_amounts_are_those_of_studies_drawn_until_they_look_like_this_one():
+    rng, number, families = np.random.default_rng(4), 400_000, np.array([0, 0, 1])
+    before = SPREADS * np.exp(-((SPREADS / 0.2) ** 2) / 2)
+    spread = rng.choice(SPREADS, number, p=before / before.sum())[:, None] / math.sqrt(2)
+    middle = rng.uniform(-0.4, 0.9, number)[:, None]
+    amount = middle + rng.normal(0, spread, (number, 2))[:, families] + rng.normal(0, spread, (number, 3))
+    weight = np.exp(-(((amount - [0.1, 0.5, 0.2]) / 0.1) ** 2).sum(axis=1) / 2)
+    expected = weight @ amount / weight.sum()
+    found = normal_normal(np.array([0.1, 0.5, 0.2]), np.full(3, 0.1), ["f", "f", "g"])
+    assert found.mean == pytest.approx(expected, abs=0.004)
+    assert found.sd == pytest.approx(np.sqrt(weight @ (amount - expected) ** 2 / weight.sum()), abs=0.004)
+    drawn = found.draw(np.random.default_rng(1), 40_000)
+    assert drawn.std(axis=0) == pytest.approx(found.sd, abs=0.003)
+
+
+def test_a_pilot_has_the_whole_spread_and_shares_its_family_with_another_pilot():
+    seen = np.array([True, True, False, False])
+    names = np.array(["a", "b", "a", "a"])
+    alike = (names[:, None] == names[None, :]) + np.eye(4)
+    mean, error = np.array([0.1, 0.3, math.nan, math.nan]), np.array([1e-4, 1e-4, math.nan, math.nan])
+    _, _, root = _at_spread(mean, error, seen, 0.01 / 2 * alike)
+    covariance = root @ root.T
+    # Of the mean of all, for which two programmes tell, a pilot of family a is sure to 0.01 / 2 x (1 - 1 / 2)^2.
+    assert covariance[2, 2] == pytest.approx(0.01 + 0.005 * 0.25, rel=1e-3)
+    assert covariance[2, 3] > 0.2 * covariance[2, 2]
+    shares = beta_binomial(np.array([0.7, 0.7, 0.7, math.nan]), np.array([1e5, 1e5, 1e5, 0]), list("aaaa"))
+    drawn = shares.draw(np.random.default_rng(1), 20_000)[:, 3]
+    whole = shares.cells @ (0.21 / (np.repeat(STRENGTHS, len(MEANS)) + 1))
+    assert drawn.var() == pytest.approx(whole, rel=0.1)
+    two = beta_binomial(np.array([0.7, math.nan, math.nan]), np.array([40.0, 0, 0]), list("abb"))
+    together = two.draw(np.random.default_rng(1), 20_000)
+    assert np.corrcoef(together[:, 1], together[:, 2])[0, 1] > 0.4
+
+
+def test_where_nobody_has_earnings_all_are_alike(config):
+    nothing = normal_normal(np.full(3, math.nan), np.full(3, math.nan), list("aab"))
+    assert nothing.mean.tolist() == [0, 0, 0]
+    assert nothing.sd == pytest.approx(np.full(3, nothing.sd[0]))
 
 
 def test_a_new_programme_is_a_pilot_and_not_punished(config):
@@ -458,22 +505,78 @@ def test_the_files_own_figure_for_women_goes_before_the_registry(tmp_path):
 
 # One change in the file changes the ranking, as docs/how-to/rank-programmes-2026.md says
 
+OF_UNGGAS = r'(code = "unggas"\n(?:.*\n)*?{}) = .*'
+
+
+def places(tmp_path, *changes, **evidence):
+    """Rank after an edit: programmes from the best down."""
+    scored = score(read_plan(edited(tmp_path, *changes)), known(barista={"ideas": 0.25}, **evidence))
+    return [scored.codes[place] for place in order(scored.scores, scored.codes)], scored
+
 
 @pytest.mark.parametrize(
     ("changes", "winner"),
     [
         ([], "unggas"),
         ([("^in_field = 20", "in_field = 0"), ("^youth = 5", "youth = 25")], "barista"),
-        ([('(code = "unggas"\n(?:.*\n)*?package_cost_idr) = .*', r"\1 = 300_000_000")], "barista"),
-        ([('(code = "unggas"\n(?:.*\n)*?licensed) = true', r"\1 = false")], "barista"),
-        ([('(code = "ac"\n(?:.*\n)*?)priority = .*\nraw_material = .*', r"\1priority = [3, 3]\nraw_material = [3, 3]"),
-          ('(code = "ac"\n(?:.*\n)*?package_cost_idr) = .*', r"\1 = 100_000_000")], "ac"),
+        ([(OF_UNGGAS.format("package_cost_idr"), r"\1 = 258_000_000")], "barista"),
+        ([(OF_UNGGAS.format("licensed"), r"\1 = false")], "barista"),
+        ([(OF_UNGGAS.format("priority"), r"\1 = [0, 0]")], "barista"),
+        ([(OF_UNGGAS.format("seats"), r"\1 = 400")], "barista"),
+        ([("^cost_ceiling_idr = .*", "cost_ceiling_idr = 7_000_000")], None),
     ],
-)  # fmt: skip
+    ids=["nothing", "weight", "cost", "gate", "rating", "seats", "ceiling"],
+)
 def test_one_change_in_the_file_changes_who_comes_first(tmp_path, changes, winner):
-    config = read_plan(edited(tmp_path, *changes))
-    scored = score(config, known(barista={"ideas": 0.25}))
-    assert scored.codes[order(scored.scores, scored.codes)[0]] == winner
+    if winner is None:
+        with pytest.raises(StudyError, match="0 programmes pass the gates, 4 are to be chosen"):
+            places(tmp_path, *changes)
+    else:
+        assert places(tmp_path, *changes)[0][0] == winner
+
+
+def test_a_failed_gate_moves_all_behind_up(tmp_path):
+    before, _ = places(tmp_path)
+    after, _ = places(tmp_path, (OF_UNGGAS.format("licensed"), r"\1 = false"))
+    assert after == before[1:]
+
+
+def test_a_ceiling_lists_who_costs_more_and_leaves_the_others_in_their_order(tmp_path):
+    before, scored = places(tmp_path)
+    after, _ = places(tmp_path, ("^cost_ceiling_idr = .*", "cost_ceiling_idr = 10_600_000"))
+    dear = {one.code for one in scored.candidates if one.seat_cost_idr > 10_600_000}
+    assert dear == {"konten", "ac", "dapur_mbg", "kopi_cokelat", "alsintan"}
+    assert [code for code in before if code not in dear] == after
+
+
+def test_fewer_seats_cost_more_each_and_are_wanted_by_more_each(tmp_path):
+    _, before = places(tmp_path)
+    _, after = places(tmp_path, (r'(code = "barista"\n(?:.*\n)*?seats) = 20', r"\1 = 18"))
+    barista = before.codes.index("barista")
+    moved = dict(zip(CRITERIA, after.values[barista] - before.values[barista], strict=True))
+    assert moved["cost"] < 0 < moved["people"]
+    # (10 + 10 / 2) of 20 seats, then of 18; at 2 per seat 100
+    assert moved["employers"] == pytest.approx((15 / 18 - 15 / 20) / 2 * 100)
+    assert {name for name, value in moved.items() if value} == {"cost", "people", "employers"}
+
+
+def test_points_from_raw_material_to_people_help_who_is_asked_for(tmp_path):
+    moved = [("^raw_material = 8", "raw_material = 0"), ("^people = 8", "people = 16")]
+    asked = {"digimar": {"applications": 400.0}}
+    before, _ = places(tmp_path, **asked)
+    after, _ = places(tmp_path, *moved, **asked)
+    assert after.index("digimar") < before.index("digimar")
+    assert after.index("kopi_cokelat") > before.index("kopi_cokelat")
+
+
+def test_a_lower_budget_costs_points(tmp_path):
+    women = {"mua": {"women": 0.98}}
+    lost = []
+    for budget in ("950_000_000", "760_000_000", "700_000_000"):
+        _, scored = places(tmp_path, ("^budget_idr = .*", f"budget_idr = {budget}"), **women)
+        lost.append(portfolios(scored)[0].lost)
+    assert lost == sorted(lost)
+    assert lost[0] < lost[-1]
 
 
 # From the marts and back

@@ -74,8 +74,22 @@ def test_the_file_has_the_numbers_of_the_specification(config):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("band = 5", "", "key 'band' is missing"),
-        ("total = 55", 'total = "many"', "wrong kind of value"),
+        ("band = 5", "", r"\[lottery\] band is missing; see docs/how-to/select-participants.md"),
+        ("total = 55", 'total = "many"', r"\[marks\] total is 'many', no number"),
+        ("total = 55", "total = 155", r"\[marks\] total is 155, and may be 0 to 100"),
+        ("reserve = 0.20", "reserve = 20", r"\[aims\] reserve is 20, and may be 0 to 1"),
+        ("t2 = 3, t3 = 12", "t3 = 12", r"\[\[class\]\] barista seats t2 is missing"),
+        ('programme = "mua"', 'programme = "barista"', r"\[\[class\]\] barista is listed twice"),
+        (
+            "announced = 2026-03-02",
+            'announced = "2 Maret"',
+            r"\[round\] announced is '2 Maret', and must be a day",
+        ),
+        (
+            '["dbhcht", "apbd", "apbdp", "apbn"]',
+            '"apbd"',
+            r"\[gates\] government is 'apbd', and must be a list",
+        ),
         ("[lottery]", "[lottery", "not TOML"),
         (
             'public_seed = "gladi 2026-1: belum diundi di depan umum"',
@@ -88,9 +102,33 @@ def test_a_mistake_in_the_file_is_named(tmp_path, old, new, message):
     text = FILE.read_text(encoding="utf-8")
     assert old in text
     path = tmp_path / "selection.toml"
-    path.write_text(text.replace(old, new), encoding="utf-8")
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(StudyError, match=message):
         read_selection(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "seats"),
+    [
+        ("band = 5", "band = 5", 20),
+        ("t1 = 5, t2 = 3, t3 = 12", "t1 = 5, t2 = 3, t3 = 2", 10),
+        ("total = 55", "total = 85", 6),
+        ("commitment = 15", "commitment = 26", 0),
+    ],
+    ids=["nothing", "seats", "least points", "commitment"],
+)
+def test_one_change_in_the_file_changes_who_is_chosen(tmp_path, old, new, seats):
+    path = tmp_path / "selection.toml"
+    path.write_text(FILE.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    people = [person(f"K{number:02}", 61 + number) for number in range(30)]
+    assert len(decided(select(people, read_selection(path)))) == seats
+
+
+def test_a_band_of_nothing_leaves_it_to_the_score(config):
+    people = [person(f"K{number:02}", 61 + number) for number in range(30)]
+    narrow = decided(select(people, dataclasses.replace(config, band=0)))
+    assert narrow == [f"K{number:02}" for number in range(10, 30)]
+    assert decided(select(people, config)) != narrow
 
 
 # Two blind assessors, and a third

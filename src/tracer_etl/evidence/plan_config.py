@@ -5,8 +5,8 @@ Weights, gates, costs, budget and judgements stand in that one file; nothing of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 from tracer_etl.errors import StudyError
 from tracer_etl.evidence.office_file import read_office_file
@@ -14,6 +14,8 @@ from tracer_etl.evidence.office_file import read_office_file
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from tracer_etl.evidence.office_file import Table
 
 CRITERIA = (
     "in_field",
@@ -129,31 +131,72 @@ def read_plan(path: Path) -> PlanConfig:
     return config
 
 
-def _config(document: Mapping[str, Any]) -> PlanConfig:
-    plan, draws = document["plan"], document["draws"]
+def _config(document: Table) -> PlanConfig:
+    plan, draws, anchors = document["plan"], document["draws"], document["anchors"]
     return PlanConfig(
-        year=int(plan["year"]),
-        choose=int(plan["choose"]),
-        budget_idr=int(plan["budget_idr"]),
-        cost_ceiling_idr=int(plan["cost_ceiling_idr"]),
-        umk_idr=int(plan["umk_idr"]),
-        draws=int(draws["number"]),
-        seed=int(draws["seed"]),
-        concentration=float(draws["concentration"]),
-        rubric_error=float(draws["rubric_error"]),
-        weights={name: float(weight) for name, weight in document["weights"].items()},
-        anchors={name: (float(pair[0]), float(pair[1])) for name, pair in document["anchors"].items()},
-        rules=Rules(**document["portfolio"]),
+        year=int(plan.number("year")),
+        choose=int(plan.number("choose", 1)),
+        budget_idr=int(plan.number("budget_idr", 1)),
+        cost_ceiling_idr=int(plan.number("cost_ceiling_idr", 1)),
+        umk_idr=int(plan.number("umk_idr", 1)),
+        draws=int(draws.number("number", 1)),
+        seed=int(draws.number("seed", 0)),
+        concentration=draws.number("concentration", 1),
+        rubric_error=draws.number("rubric_error", 0, 1),
+        weights={name: document["weights"].number(name) for name in document["weights"]},
+        anchors={name: _pair(anchors, name) for name in anchors},
+        rules=_rules(document["portfolio"]),
         candidates=tuple(_candidate(table) for table in document["programme"]),
         undecided=tuple(str(name) for name in plan.get("undecided", ())),
     )
 
 
-def _candidate(table: Mapping[str, Any]) -> Candidate:
-    first, second = table["priority"]
-    third, fourth = table["raw_material"]
-    pairs = {"priority": (int(first), int(second)), "raw_material": (int(third), int(fourth))}
-    return Candidate(**{**table, **pairs})
+def _pair(table: Table, name: str) -> tuple[float, float]:
+    match table[name]:
+        case [int() | float() as first, int() | float() as second]:
+            return float(first), float(second)
+        case other:
+            raise ValueError(f"{table.where} {name} is {other!r}, and must be two numbers")
+
+
+def _ratings(table: Table, name: str) -> tuple[int, int]:
+    first, second = _pair(table, name)
+    if {first, second} - {*range(TOP_RATING + 1)}:
+        raise ValueError(f"{table.where} {name} is {table[name]!r}; ratings are 0, 1, 2 or 3")
+    return int(first), int(second)
+
+
+def _rules(table: Table) -> Rules:
+    _known(table, Rules)
+    counts = {
+        name: int(table.number(name, 0)) for name in ("from_south", "mostly_women", "one_family", "show")
+    }
+    return Rules(women_share=table.number("women_share", 0, 1), **counts)
+
+
+def _known(table: Table, kind: type) -> None:
+    names = [one.name for one in fields(kind)]
+    for name in table:
+        if name not in names:
+            raise ValueError(f"{table.where} {name} is not known, it has: {', '.join(names)}")
+
+
+def _candidate(table: Table) -> Candidate:
+    _known(table, Candidate)
+    for name in ("dbhcht", "licensed", "legal", "south", "open_for_application"):
+        if not isinstance(table.get(name, True), bool):
+            raise TypeError(f"{table.where} {name} is {table[name]!r}, and must be true or false")
+    plain = {name: table[name] for name in ("code", "family", "dbhcht", "licensed", "legal")}
+    more = {name: table[name] for name in ("funding", "south", "open_for_application") if name in table}
+    return Candidate(
+        **plain,
+        **more,
+        seats=int(table.number("seats", 1)),
+        package_cost_idr=int(table.number("package_cost_idr", 1)),
+        priority=_ratings(table, "priority"),
+        raw_material=_ratings(table, "raw_material"),
+        women=table.number("women", 0, 1) if "women" in table else None,
+    )
 
 
 def _check(config: PlanConfig, path: Path) -> None:
@@ -171,24 +214,14 @@ def _check(config: PlanConfig, path: Path) -> None:
     for code in codes:
         if codes.count(code) > 1:
             raise _wrong(path, f"programme {code!r} is listed twice", "keep one")
-    for one in config.candidates:
-        _check_candidate(one, path)
     if config.choose > len(codes):
         raise _wrong(path, f"{config.choose} of {len(codes)} programmes are to be chosen", "list more")
 
 
 def _check_names(given: Mapping[str, object], wanted: tuple[str, ...], where: str, path: Path) -> None:
-    for name in {*given} ^ {*wanted}:
+    for name in sorted({*given} ^ {*wanted}):
         what = "is missing" if name in wanted else "is not known"
         raise _wrong(path, f"{where} {name} {what}", f"it has exactly: {', '.join(wanted)}")
-
-
-def _check_candidate(one: Candidate, path: Path) -> None:
-    for rating in (*one.priority, *one.raw_material):
-        if not 0 <= rating <= TOP_RATING:
-            raise _wrong(path, f"programme {one.code}: rating {rating}", "ratings are 0, 1, 2 or 3")
-    if one.seats < 1 or one.package_cost_idr < 1:
-        raise _wrong(path, f"programme {one.code}: seats and cost must be above 0", "correct them")
 
 
 def _wrong(path: Path, what: str, remedy: str) -> StudyError:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from tracer_etl.errors import StudyError
 from tracer_etl.evidence.office_file import read_office_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import date
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from tracer_etl.evidence.office_file import Table
 
 GROUPS = ("t1", "t2", "t3")
 """Target groups in the order of PMK 72/2024: tobacco and clove; factory workers and laid-off; everybody."""
@@ -55,30 +57,48 @@ def read_selection(path: Path) -> SelectionConfig:
     return config
 
 
-def _config(document: Mapping[str, Any]) -> SelectionConfig:
-    one, marks, aims = document["round"], document["marks"], document["aims"]
+def _config(document: Table) -> SelectionConfig:
+    one, gates, marks, aims = (document[name] for name in ("round", "gates", "marks", "aims"))
     return SelectionConfig(
-        name=one["name"],
-        training_starts=one["training_starts"],
-        announced=one["announced"],
-        holidays=frozenset(one["holidays"]),
-        appeal_days=int(one["appeal_days"]),
-        public_seed=one["public_seed"],
-        months_since_training=int(document["gates"]["months_since_training"]),
-        government=tuple(document["gates"]["government"]),
-        least_total=float(marks["total"]),
-        least_commitment=float(marks["commitment"]),
-        least_aptitude=float(marks["aptitude"]),
-        third_assessor_above=float(marks["third_assessor_above"]),
-        least_icc=float(marks["icc"]),
-        severity=float(marks["severity"]),
-        band=float(document["lottery"]["band"]),
-        women=float(aims["women"]),
-        disability=int(aims["disability"]),
-        per_desa=int(aims["per_desa"]),
-        reserve=float(aims["reserve"]),
-        seats={
-            table["programme"]: {group: int(table["seats"][group]) for group in GROUPS}
-            for table in document["class"]
-        },
+        name=str(one["name"]),
+        training_starts=_day(one["training_starts"], "[round] training_starts"),
+        announced=_day(one["announced"], "[round] announced"),
+        holidays=frozenset(_day(day, "[round] holidays") for day in one["holidays"]),
+        appeal_days=int(one.number("appeal_days", 0)),
+        public_seed=str(one["public_seed"]),
+        months_since_training=int(gates.number("months_since_training", 0)),
+        government=_codes(gates["government"]),
+        least_total=marks.number("total", 0, 100),
+        least_commitment=marks.number("commitment", 0, 30),
+        least_aptitude=marks.number("aptitude", 0, 25),
+        third_assessor_above=marks.number("third_assessor_above", 0, 35),
+        least_icc=marks.number("icc", 0, 1),
+        severity=marks.number("severity", 0, 35),
+        band=document["lottery"].number("band", 0, 100),
+        women=aims.number("women", 0, 1),
+        disability=int(aims.number("disability", 0)),
+        per_desa=int(aims.number("per_desa", 1)),
+        reserve=aims.number("reserve", 0, 1),
+        seats=_classes(document["class"]),
     )
+
+
+def _day(value: object, where: str) -> date:
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise TypeError(f"{where} is {value!r}, and must be a day such as 2026-03-16, without quotes")
+    return value
+
+
+def _codes(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError(f"[gates] government is {value!r}, and must be a list")
+    return tuple(map(str, value))
+
+
+def _classes(tables: Sequence[Table]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for table in tables:
+        if table["programme"] in found:
+            raise ValueError(f"[[class]] {table['programme']} is listed twice")
+        found[table["programme"]] = {group: int(table["seats"].number(group, 0)) for group in GROUPS}
+    return found
