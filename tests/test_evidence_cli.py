@@ -7,6 +7,7 @@ import json
 import math
 import re
 import shutil
+import tomllib
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -16,6 +17,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+import specification_plan
 from r_yardstick.golden import golden, read_table
 from tracer_etl import pipeline
 from tracer_etl.cli import cli
@@ -258,6 +260,63 @@ def test_plan_on_the_rehearsal(rehearsed):
     assert "Best sets under the rules" in text
     with duckdb.connect(str(read_study(rehearsed).published), read_only=True) as connection:
         assert len(connection.execute("select * from marts.plan_programme").fetchall()) == len(programmes)
+
+
+@pytest.mark.slow
+def test_the_plan_is_the_specification_worked_out_anew(rehearsed):
+    """Section 3.1, row by row, by tests/specification_plan.py: from the answers, with none of the plan's own code."""
+    file = ROOT / "evidence/plan_2026.toml"
+    found = json.loads(called(rehearsed, "plan", "--config", str(file), "--json").stdout)
+    office = tomllib.loads(file.read_text(encoding="utf-8"))
+    rows = {row["programme"]: row for row in found["plan_programme"] if not row["gates_failed"]}
+    effects = {code: (row["in_field"], row["earnings_umk"]) for code, row in rows.items()}
+    with duckdb.connect(str(rehearsed.parent / "var/warehouse.duckdb"), read_only=True) as connection:
+        values = specification_plan.plan_values(connection, office, effects)
+        reach = specification_plan.reached(connection, rows)
+    weights = specification_plan.WEIGHTS
+    for row in found["plan_value"]:
+        expected = values[row["programme"]][row["criterion"]]
+        assert row["value"] == pytest.approx(expected), (row["programme"], row["criterion"])
+    scores = {code: specification_plan.total(one, weights) for code, one in values.items()}
+    assert {code: row["score"] for code, row in rows.items()} == pytest.approx(scores)
+    ranked = specification_plan.order(values, weights)
+    assert [code for code, row in sorted(rows.items(), key=lambda one: one[1]["place"])] == ranked
+    equal = specification_plan.order(values, dict.fromkeys(weights, 1))
+    assert [rows[code]["place_equal_weights"] for code in equal] == [*range(1, len(rows) + 1)]
+    for row in found["plan_sensitivity"]:
+        name, swap = row["criterion"], row["break_even_weight"]
+        assert row["chosen_without"].split() == specification_plan.order(values, weights | {name: 0})[:4]
+        if swap is not None:
+            rest = {one: weight for one, weight in weights.items() if one != name}
+            moved = {one: weight * (100 - swap) / sum(rest.values()) for one, weight in rest.items()}
+            fourth, fifth = (
+                specification_plan.total(values[code], moved | {name: swap}) for code in ranked[3:5]
+            )
+            assert fourth == pytest.approx(fifth)
+    tables = [one for one in office["programme"] if one["code"] in rows]
+    women = specification_plan.filled({code: one[1] for code, one in reach.items()}, tables)
+    sets = specification_plan.best_sets(office, scores, women)
+    assert [(row["score"], set(row["programmes"].split())) for row in found["plan_portfolio"]] == [
+        (pytest.approx(score), codes) for score, codes in sets
+    ]
+    most = sum(sorted(scores.values())[-4:])
+    assert [row["lost"] for row in found["plan_portfolio"]] == pytest.approx([most - one for one, _ in sets])
+
+
+@pytest.mark.slow
+def test_the_selection_is_the_specification_worked_out_anew(rehearsed, monkeypatch):
+    """Section 3.2 by tests/specification_plan.py: gates, points, third assessor, strata, band, villages, reserve."""
+    monkeypatch.setenv("TRACER_HMAC_KEY", REHEARSAL_KEY.decode())
+    file = ROOT / "evidence/selection_2026.toml"
+    found = json.loads(called(rehearsed, "select", "--config", str(file), "--json").stdout)[
+        "selection_result"
+    ]
+    office = tomllib.loads(file.read_text(encoding="utf-8"))
+    with duckdb.connect(str(rehearsed.parent / "var/warehouse.duckdb"), read_only=True) as connection:
+        expected = specification_plan.selection(connection, office, REHEARSAL_KEY.decode())
+    decided = [{row["number"] for row in found if row["decision"] == one} for one in ("accept", "reserve")]
+    assert len(decided[0]) > 30
+    assert decided == [*expected]
 
 
 @pytest.mark.slow
