@@ -42,7 +42,7 @@ class Scenario:
     programmes: how many candidates; sizes: least and most respondents of a class; family_sd: spread between families, 0
     where every programme is its own; own_sd: spread within; pilots: candidates without alumni; earnings: E5 counts; whole:
     all ten criteria count, weights and ratings are in doubt as well, and skill, certificates, unmet need and ideas are
-    seen with their sampling error, which the draws leave out; drawn: mean and spread are others in every ranking.
+    seen with their sampling error; drawn: mean and spread are others in every ranking.
     """
 
     name: str
@@ -161,7 +161,7 @@ def seen(
                 base, earnings=float(dice.normal(gains[place], error)), earnings_se=float(error)
             )
         elif scenario.whole:
-            base = dataclasses.replace(base, skill_gain=np.nan, certified=np.nan)
+            base = dataclasses.replace(base, skill_gain=np.nan, certified=np.nan, certified_n=0.0)
         found[one.code] = base
     return found
 
@@ -169,12 +169,17 @@ def seen(
 def sampled(true: Evidence, size: int, dice: np.random.Generator) -> Evidence:
     """Draw skill gain and certificates of a class, unmet need of 250 who answer, and 140 ideas."""
     error = np.sqrt(1 / size + true.skill_gain**2 / (2 * size))
+    need = dice.binomial(250, true.unmet_need) / 250
     return dataclasses.replace(
         true,
         skill_gain=dice.normal(true.skill_gain, error),
+        skill_gain_se=error,
         certified=dice.binomial(size, true.certified) / size,
-        unmet_need=dice.binomial(250, true.unmet_need) / 250,
+        certified_n=float(size),
+        unmet_need=need,
+        unmet_need_se=np.sqrt(need * (1 - need) / 250),
         ideas=dice.binomial(140, true.ideas) / 140,
+        ideas_n=140.0,
     )
 
 

@@ -32,7 +32,7 @@ from tracer_etl.evidence.plan import (
     without,
 )
 from tracer_etl.evidence.plan_config import UNDECIDED, read_plan
-from tracer_etl.evidence.plan_draws import draw, misrated, ranks_of, words
+from tracer_etl.evidence.plan_draws import draw, misrated, ranks_of, sampled, words
 from tracer_etl.evidence.plan_evidence import Evidence, read_evidence
 from tracer_etl.evidence.plan_result import TABLES, make_plan, store_plan
 from tracer_etl.evidence.plan_shrinkage import (
@@ -384,6 +384,28 @@ def test_draws_are_the_same_to_the_bit_and_quick(config):
     assert not np.array_equal(first.ranks, draw(other).ranks)
 
 
+def test_skill_need_and_ideas_are_drawn_with_their_sampling_error(config):
+    sure = {"skill_gain_se": 0.15, "certified_n": 40.0, "certified": 0.85, "unmet_need_se": 0.02}
+    sure |= {"ideas": 0.10, "ideas_n": 150.0}
+    nothing = {"skill_gain": math.nan, "skill_gain_se": math.nan, "certified": math.nan, "certified_n": 0.0}
+    few = {"tani": {**sure, "unmet_need_se": 0.0}, "alsintan": {**sure, **nothing}}
+    evidence = known(**(dict.fromkeys(CODES, sure) | few))
+    scored = score(config, evidence | {"ac": dataclasses.replace(evidence["ac"], skill_gain=0.3)})
+    drawn = sampled(scored, np.random.default_rng(1), 20_000)
+    barista, tani, masak, pilot = map(scored.codes.index, ("barista", "tani", "masak", "alsintan"))
+    # 0.15 of 1.5 is 10 points; sqrt(0.85 x 0.15 / 42) = 0.055 of 0.3 is 18.4; half of both
+    assert drawn["skill"][:, barista].std() == pytest.approx(math.hypot(10, 18.4) / 2, rel=0.05)
+    assert drawn["skill"][:, barista].mean() == pytest.approx(scored.values[barista, 2], abs=0.5)
+    # Not known: its family's, spread as all are
+    assert drawn["skill"][:, pilot].std() > 3
+    # 0.02 of 0.25 is 8 points, half of it N1; whole where nobody could apply
+    assert drawn["people"][:, barista].std() == pytest.approx(4, rel=0.05)
+    assert drawn["people"][:, masak].std() == pytest.approx(8, rel=0.05)
+    assert (drawn["people"][:, tani] == scored.values[tani, CRITERIA.index("people")]).all()
+    # sqrt(0.1 x 0.9 / 152) of 0.25
+    assert drawn["youth"][:, barista].std() == pytest.approx(100 * math.sqrt(0.09 / 152) / 0.25, rel=0.05)
+
+
 def test_what_the_draws_say_adds_up(config):
     drawn = draw(score(config, known()))
     assert drawn.acceptability.sum(axis=0) == pytest.approx(np.ones(15))
@@ -628,6 +650,12 @@ def test_evidence_is_read_from_estimates_and_marts(config):
         pytest.approx(0.05 * 1.5),
     )
     assert (barista.skill_gain, barista.certified, barista.unmet_need) == (1.2, 0.95, 0.6)
+    assert (barista.skill_gain_se, barista.certified_n, barista.unmet_need_se) == (
+        pytest.approx(0.075),
+        12,
+        0.1,
+    )
+    assert (barista.ideas_n, mua.ideas_n, mua.unmet_need_se) == (2, 2, 0)
     assert (barista.vacancies, barista.committed, barista.ideas) == (6, 2, 0.5)
     assert (barista.women, barista.spread, barista.reach) == (1, 0, "alumni")  # all women of one kecamatan
     assert (mua.in_field_n, math.isnan(mua.in_field)) == (0, True)  # withheld: not used either

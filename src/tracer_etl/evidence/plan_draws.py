@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracer_etl.evidence.plan import rubric_value, with_effects
+from tracer_etl.evidence.plan import borrowed, rubric_value, with_effects, worth
 from tracer_etl.evidence.plan_config import CRITERIA, TOP_RATING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from tracer_etl.evidence.plan import Scored
@@ -64,9 +66,9 @@ class Draws:
 def draw(scored: Scored) -> Draws:
     """Rank all programmes in every draw; the seed of the file makes it the same every time.
 
-    A draw takes (a) in-field work and earnings from their posteriors, cost with them; (b) weights from a Dirichlet
-    around the file's with its concentration; (c) each rating moved by one, up or down alike, with the file's
-    probability, within 0..3.
+    A draw takes (a) in-field work and earnings from their posteriors, cost with them, and skill, certificates, unmet need and
+    ideas with their sampling error; (b) weights from a Dirichlet around the file's with its concentration; (c) each rating
+    moved by one, up or down alike, with the file's probability, within 0..3.
     """
     config = scored.config
     rng, number = np.random.default_rng(config.seed), config.draws
@@ -74,12 +76,68 @@ def draw(scored: Scored) -> Draws:
     gamma = rng.standard_gamma(scored.weights * config.concentration, size=(number, len(CRITERIA)))
     values = np.broadcast_to(scored.values, (number, *scored.values.shape))
     values = with_effects(values, in_field, earnings, scored.candidates, config)
+    for criterion, drawn in sampled(scored, rng, number).items():
+        values[..., CRITERIA.index(criterion)] = drawn
     for criterion in ("priority", "raw_material"):
         ratings = np.array([getattr(one, criterion) for one in scored.candidates])
         moved = misrated(ratings, config.rubric_error, rng, number)
         values[..., CRITERIA.index(criterion)] = rubric_value(moved)
     scores = np.einsum("dpc,dc->dp", values, gamma / gamma.sum(axis=1, keepdims=True))
     return Draws(ranks_of(scores), config.choose)
+
+
+def sampled(scored: Scored, rng: np.random.Generator, number: int) -> dict[str, Floats]:
+    """Draw the values of skill, people and youth, each with the sampling error of its measure: one row per draw."""
+    anchors, seen = scored.config.anchors, scored.evidence
+    families = [one.family for one in scored.candidates]
+    gain = _amounts(
+        [one.skill_gain for one in seen], [one.skill_gain_se for one in seen], families, rng, number
+    )
+    certified = _shares(
+        [one.certified for one in seen], [one.certified_n for one in seen], families, rng, number
+    )
+    need = np.array([one.unmet_need for one in seen])
+    needs = rng.normal(need, [one.unmet_need_se for one in seen], (number, len(need)))
+    moved = worth(needs, anchors["unmet_need"]) - worth(need, anchors["unmet_need"])
+    part = np.array([0.5 if one.open_for_application else 1.0 for one in scored.candidates])
+    ideas = _shares([one.ideas for one in seen], [one.ideas_n for one in seen], families, rng, number)
+    return {
+        "skill": (worth(gain, anchors["skill_gain"]) + worth(certified, anchors["certified"])) / 2,
+        "people": scored.values[:, CRITERIA.index("people")] + moved * part,
+        "youth": worth(ideas, anchors["ideas"]),
+    }
+
+
+def _amounts(
+    mean: Sequence[float],
+    error: Sequence[float],
+    families: Sequence[str],
+    rng: np.random.Generator,
+    number: int,
+) -> Floats:
+    """Draw around each mean with its error; what is not known around its family's with the spread of all."""
+    known, wide = np.array(mean), np.nan_to_num(np.array(error))
+    seen = np.isfinite(known)
+    spread = float(known[seen].std(ddof=1)) if seen.sum() > 1 else 0.0
+    return rng.normal(borrowed(known, families), np.where(seen, wide, spread), (number, len(known)))
+
+
+def _shares(
+    share: Sequence[float],
+    size: Sequence[float],
+    families: Sequence[str],
+    rng: np.random.Generator,
+    number: int,
+) -> Floats:
+    """Draw shares of so many as Beta, the mean of all programmes counting for one more; not known (size 0): as `_amounts`."""
+    known, count = np.array(share), np.array(size)
+    drawn = _amounts(share, [0.0] * len(known), families, rng, number)
+    told = np.flatnonzero(np.isfinite(known) & (count > 0))
+    if len(told):
+        middle = np.clip(known[told].mean(), 1e-6, 1 - 1e-6)
+        yes = known[told] * count[told]
+        drawn[:, told] = rng.beta(yes + middle, count[told] - yes + 1 - middle, (number, len(told)))
+    return drawn
 
 
 def misrated(

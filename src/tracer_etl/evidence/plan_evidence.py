@@ -27,7 +27,7 @@ select indicator, level, estimate, se, n_eff from marts.estimate
 where indicator in ('S1', 'E5', 'K1_d', 'C2') and group_by = 'programme' and estimate is not null and not suppressed
 """
 _WIDENING = "select value from marts.weight_diagnostic where name = 'widening_enrolments'"
-_NEED = "select level, estimate from marts.estimate where indicator = 'N1_demand' and group_by = 'wanted_programme'"
+_NEED = "select level, estimate, se from marts.estimate where indicator = 'N1_demand' and group_by = 'wanted_programme'"
 _REACH = "select source, programme, people, women, target, spread from marts.plan_reach"
 _EMPLOYER = "select programme, vacancies, committed from marts.employer_demand"
 
@@ -37,9 +37,9 @@ class Evidence:
     """One programme; NaN = not known. Shares are 0..1.
 
     in_field S1 of in_field_n effective respondents; earnings E5 in UMK with its standard error, widened
-    as its interval is; skill_gain K1 d;
-    certified C2; applications N2; unmet_need N1, the share of demand; vacancies and committed placements N3;
-    ideas N4; women, target_group (t1 + t2) and spread (1 - HHI over kecamatan) of the people in `reach`.
+    as its interval is; skill_gain K1 d with its own, widened alike; certified C2 of certified_n enrolled; applications N2;
+    unmet_need N1, the share of demand, with its standard error (0 = not known); vacancies and committed placements N3;
+    ideas N4 of ideas_n in all; women, target_group (t1 + t2) and spread (1 - HHI over kecamatan) of the people in `reach`.
     """
 
     in_field: float = NAN
@@ -47,12 +47,16 @@ class Evidence:
     earnings: float = NAN
     earnings_se: float = NAN
     skill_gain: float = NAN
+    skill_gain_se: float = NAN
     certified: float = NAN
+    certified_n: float = 0.0
     applications: float = NAN
     unmet_need: float = 0.0
+    unmet_need_se: float = 0.0
     vacancies: float = 0.0
     committed: float = 0.0
     ideas: float = 0.0
+    ideas_n: float = 0.0
     women: float = NAN
     target_group: float = NAN
     spread: float = NAN
@@ -74,17 +78,23 @@ def read_evidence(connection: Connection, codes: Sequence[str]) -> dict[str, Evi
     for indicator, code, estimate, se, n_eff in connection.execute(_ESTIMATE).fetchall():
         row = found.get(code, {})
         row[_MEASURES[indicator]] = estimate
-        if indicator == "S1":
-            row["in_field_n"] = n_eff
-        if indicator == "E5":
+        if indicator in ("S1", "C2"):
+            row[f"{_MEASURES[indicator]}_n"] = n_eff
+        else:
             # Widened as its interval is, or the plan would be surer than the table.
-            row["earnings_se"] = NAN if se is None else se * widening
-    for code, share in _unmet_needs(connection.execute(_NEED).fetchall()).items():
+            row[f"{_MEASURES[indicator]}_se"] = NAN if se is None else se * widening
+    needs = connection.execute(_NEED).fetchall()
+    for code, share in _unmet_needs([row[:2] for row in needs]).items():
         found.get(code, {})["unmet_need"] = share
+    for code, _, se in needs:
+        found.get(code, {})["unmet_need_se"] = se or 0.0
     for code, vacancies, committed in connection.execute(_EMPLOYER).fetchall():
         found.get(code, {}).update(vacancies=float(vacancies), committed=float(committed))
-    for code, share in connection.execute("select programme, share from marts.idea_demand").fetchall():
-        found.get(code, {})["ideas"] = float(share)
+    ideas = connection.execute("select programme, share, ideas from marts.idea_demand").fetchall()
+    for code, share, _ in ideas:
+        found.get(code, {}).update(ideas=float(share))
+    for row in found.values():
+        row["ideas_n"] = float(sum(count for _, _, count in ideas))
     _add_reach(found, connection.execute(_REACH).fetchall())
     return {code: Evidence(**row) for code, row in found.items()}
 
