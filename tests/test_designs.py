@@ -11,7 +11,7 @@ import pytest
 
 from applicants import TRAINED, pool_of
 from estimate_world import world
-from tracer_etl.evidence.applicant_pool import TABLE, read_drawn
+from tracer_etl.evidence.applicant_pool import OUTCOMES, TABLE, read_drawn
 from tracer_etl.evidence.constants import Constants
 from tracer_etl.evidence.designs import (
     complier_effect,
@@ -147,6 +147,26 @@ def test_without_the_conditions_there_is_no_number(rows, settings, reason):
 def test_no_effect_is_said_with_what_could_have_been_found(rows):
     offer = rows(chosen(assigned=np.where(np.arange(580) % 2, "1", "0")))["lottery", "A1"]
     assert (offer["verdict"], offer["detectable"]) == ("null", pytest.approx(2.8016 * offer["se"], rel=1e-4))
+
+
+def test_what_cannot_be_compared_is_refused_and_what_does_not_differ_is_no_effect(rows):
+    nobody_came = rows(chosen(took_up="0"))
+    assert {nobody_came["lottery_taken", one]["reason"] for one in OUTCOMES} == {"not_comparable"}
+    assert nobody_came["lottery", "A1"]["verdict"] == "higher"
+    each_alone = rows(chosen(stratum=[str(number) for number in range(580)])).values()
+    assert {(row["verdict"], row["reason"]) for row in each_alone} == {("not_allowed", "not_comparable")}
+    assert "contrasts.reason_not_comparable" in catalogue()
+    pool = rows(chosen(baseline_income=None))
+    assert pool["lottery", "E2b_mean"]["reason"] == "few_applicants"
+    assert pool["lottery", "A1"]["verdict"] == "higher"
+
+
+def test_where_all_told_the_same_there_is_no_effect():
+    people = pd.DataFrame(
+        {"stratum": "s", "lottery": True, "assigned": [True, False] * 40, "responded": True, "distance": 0.0}
+    )
+    found = drawn_rows(people.assign(took_up=people["assigned"], **dict.fromkeys(OUTCOMES, 1.0)), CONSTANTS)
+    assert {(row["verdict"], row["estimate"], row["p_holm"]) for row in found} == {("null", 0.0, 1.0)}
 
 
 def test_a_list_that_does_not_say_who_was_drawn_gives_nothing(rows):

@@ -50,14 +50,19 @@ def drawn_rows(drawn: pd.DataFrame | None, constants: Constants) -> list[Row]:
 def _design(design: str, people: pd.DataFrame, constants: Constants) -> list[Row]:
     reason, known = _refusal(design, people, constants)
     if reason:
-        base = {"design": design, "verdict": "not_allowed", "reason": reason, **known}
-        return [{**base, "outcome": outcome, "unit": UNITS[outcome]} for outcome in OUTCOMES]
+        return [_refused(design, outcome, reason, known) for outcome in OUTCOMES]
     rows = [{**known, **_effect(design, outcome, people, constants)} for outcome in OUTCOMES]
-    for row, p_value in zip(rows, effect_bounds.holm([row["p_value"] for row in rows]), strict=True):
+    tested = [row for row in rows if "p_value" in row]
+    for row, p_value in zip(tested, effect_bounds.holm([row["p_value"] for row in tested]), strict=True):
         row |= {"p_holm": p_value, "verdict": "higher" if row["estimate"] > 0 else "lower"}
         if not p_value < 1 - constants.confidence:
             row |= {"verdict": "null", "detectable": effect_bounds.detectable(row["se"])}
     return rows
+
+
+def _refused(design: str, outcome: str, reason: str, known: Row) -> Row:
+    base = {"design": design, "outcome": outcome, "unit": UNITS[outcome]}
+    return {**base, "verdict": "not_allowed", "reason": reason, **known}
 
 
 def _refusal(design: str, people: pd.DataFrame, constants: Constants) -> tuple[str, Row]:
@@ -66,7 +71,7 @@ def _refusal(design: str, people: pd.DataFrame, constants: Constants) -> tuple[s
     sizes = [int((told["assigned"] == arm).sum()) for arm in (True, False)]
     if min(sizes) < constants.group_minimum:
         return "few_applicants", {}
-    rates = [float(people.loc[people["assigned"] == arm, "responded"].mean()) for arm in (True, False)]
+    rates = _answered(people)
     known = {"n": sizes[0], "n_other": sizes[1], "answered": rates[0], "answered_other": rates[1]}
     if min(rates) < constants.group_answered:
         return "few_answered", known
@@ -79,23 +84,33 @@ def _effect(design: str, outcome: str, people: pd.DataFrame, constants: Constant
     told = people[people["responded"] & people[outcome].notna()]
     y, offered = told[outcome].to_numpy(float), told["assigned"].to_numpy(bool)
     stratum = told["stratum"].to_numpy(str)
+    if min(offered.sum(), (~offered).sum()) < constants.group_minimum:
+        return _refused(design, outcome, "few_applicants", {})
     estimate, se = stratified(y, offered, stratum)
-    level, other = y[offered].mean(), y[~offered].mean()
-    p_value = effect_bounds.two_sided(estimate, se)
     if design == "lottery_taken":
         estimate, se = complier_effect(y, offered, told["took_up"].to_numpy(float), stratum)
-        p_value, level, other = effect_bounds.two_sided(estimate, se), math.nan, math.nan
-    elif design == "cutoff":
+    if not math.isfinite(estimate):
+        return _refused(design, outcome, "not_comparable", {})
+    p_value = effect_bounds.two_sided(estimate, se)
+    if design == "cutoff":
         p_value = permutation_test(y, offered, stratum, constants.seed)
     reach = variance.z_value(constants.confidence) * se
     row = {"design": design, "outcome": outcome, "unit": UNITS[outcome], "estimate": estimate, "se": se}
-    row |= {"level": level, "other_level": other, "low": estimate - reach, "high": estimate + reach}
-    ones = np.ones(len(y))
-    arms = (y[offered], ones[offered]), (y[~offered], ones[~offered])
-    rates = [float(people.loc[people["assigned"] == arm, "responded"].mean()) for arm in (True, False)]
-    bounds = effect_bounds.response_bounds(*arms, (rates[0], rates[1]))
-    bounded = {"bound_low": bounds[0], "bound_high": bounds[1]} if design != "lottery_taken" else {}
-    return {**row, **bounded, "p_value": p_value, "n": len(arms[0][0]), "n_other": len(arms[1][0])}
+    row |= {"p_value": p_value, "low": estimate - reach, "high": estimate + reach}
+    row |= {"n": int(offered.sum()), "n_other": int((~offered).sum())}
+    return row if design == "lottery_taken" else row | _arms(y, offered, _answered(people))
+
+
+def _answered(people: pd.DataFrame) -> tuple[float, float]:
+    own, other = (people.loc[people["assigned"] == arm, "responded"].mean() for arm in (True, False))
+    return float(own), float(other)
+
+
+def _arms(y: Floats, offered: Mask, answered: tuple[float, float]) -> Row:
+    """Give the level of each arm, and Lee's bounds of their difference."""
+    own, other = y[offered], y[~offered]
+    bounds = effect_bounds.response_bounds((own, np.ones(len(own))), (other, np.ones(len(other))), answered)
+    return {"level": own.mean(), "other_level": other.mean(), "bound_low": bounds[0], "bound_high": bounds[1]}
 
 
 def stratified(y: Floats, offered: Mask, stratum: NDArray[np.str_]) -> tuple[float, float]:

@@ -43,14 +43,15 @@ def two_sided(estimate: float, se: float) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Raise p-values for having looked several times (Holm 1979).
+    """Raise p-values for having looked several times (Holm 1979); `nan`, a test that cannot be made, shows nothing: 1.
 
-    >>> [round(p, 2) for p in holm([0.04, 0.01, 0.03])]
-    [0.06, 0.03, 0.06]
+    >>> [round(p, 2) for p in holm([0.04, 0.01, 0.03])], holm([math.nan, 0.02])
+    ([0.06, 0.03, 0.06], [1.0, 0.04])
     """
-    raised, worst = [0.0] * len(p_values), 0.0
-    for step, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        worst = min(1.0, max(worst, (len(p_values) - step) * p_values[place]))
+    known = [1.0 if math.isnan(p) else p for p in p_values]
+    raised, worst = [0.0] * len(known), 0.0
+    for step, place in enumerate(sorted(range(len(known)), key=known.__getitem__)):
+        worst = min(1.0, max(worst, (len(known) - step) * known[place]))
         raised[place] = worst
     return raised
 
