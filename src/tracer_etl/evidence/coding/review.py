@@ -37,9 +37,13 @@ _ALIKE, _LEAST_NAME = 0.85, 2
 
 @dataclass
 class Title:
-    """A normalised title: people who told it, by how it is coded, by the major group and by the section they chose."""
+    """A normalised title: people who told it, by how it is coded, by the major group and by the section they chose.
+
+    `identifies`: somebody wrote it with a telephone number, an e-mail address or a NIK.
+    """
 
     title: str
+    identifies: bool = False
     states: Counter[str] = field(default_factory=Counter)
     majors: Counter[str] = field(default_factory=Counter)
     sections: Counter[str] = field(default_factory=Counter)
@@ -87,7 +91,7 @@ def review(connection: Connection, coder: Coder) -> Review:
     found, names = _titles(connection, coder), _names(connection)
     states = sum((one.states for one in found.values()), Counter[str]())
     open_titles = [one for one in found.values() if one.title and not _decided(coder, one.title)]
-    safe = [one for one in open_titles if not _identifies(one.title, names)]
+    safe = [one for one in open_titles if not (one.identifies or _names_somebody(one.title, names))]
     return Review(
         titles=tuple(sorted((_to_code(one, coder) for one in safe), key=_order)),
         people=states.total(),
@@ -133,6 +137,8 @@ def _titles(connection: Connection, coder: Coder) -> dict[str, Title]:
         key = normalised(title or "")
         one = found.setdefault(key, Title(key))
         one.states[coder.code(title, major, section).state] += 1
+        # What parts an e-mail address is gone from the normalised title.
+        one.identifies |= bool(found_in(title or "") or found_in(key))
         one.majors[major or "?"] += 1
         one.sections[section or "?"] += 1
     return found
@@ -150,8 +156,8 @@ def _names(connection: Connection) -> list[str]:
     return [f" {name} " for name in written if len(name.split()) >= _LEAST_NAME]
 
 
-def _identifies(title: str, names: Iterable[str]) -> bool:
-    return bool(found_in(title)) or any(name in f" {title} " for name in names)
+def _names_somebody(title: str, names: Iterable[str]) -> bool:
+    return any(name in f" {title} " for name in names)
 
 
 def _to_code(one: Title, coder: Coder) -> ToCode:
