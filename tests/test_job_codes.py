@@ -17,7 +17,7 @@ from estimate_world import world
 from oversight_case import database
 from tracer_etl.errors import StudyError
 from tracer_etl.evidence.coding.agreement import kappa
-from tracer_etl.evidence.coding.coder import COLUMNS, Coder, read_coder
+from tracer_etl.evidence.coding.coder import COLUMNS, FILE, Coder, read_coder
 from tracer_etl.evidence.coding.programmes import KBJI, KBLI, Master, Span, read_spans, section_of, span_of
 from tracer_etl.evidence.coding.review import forget_titles, review, write_titles
 from tracer_etl.evidence.coding.storing import store_codes
@@ -385,10 +385,13 @@ def test_before_the_marts_there_is_nothing_to_list(made, tmp_path):
         review(made, read_coder(tmp_path / "none.csv"))
 
 
-def test_the_search_after_an_erasure_looks_into_the_file_too(tmp_path):
+@pytest.mark.parametrize("named", [True, False])
+def test_the_search_after_an_erasure_looks_into_the_file_too(tmp_path, named):
     start_study(tmp_path / "demo", date(2026, 11, 24))
+    place = "job_codes.csv" if named else FILE
     with (tmp_path / "demo/study.toml").open("a", encoding="utf-8") as text:
-        text.write('\n[evidence]\njob_codes = "job_codes.csv"\n')
-    office(tmp_path / "demo", "bakul jamu,5212,,no,,,the wife of A1029495")
+        text.write(f'\n[evidence]\njob_codes = "{place}"\n' if named else "")
+    (tmp_path / "demo" / place).parent.mkdir(exist_ok=True)
+    office((tmp_path / "demo" / place).parent, "bakul jamu,5212,,no,,,the wife of A1029495")
     study = read_study_file(tmp_path / "demo/study.toml")
-    assert search(study, ["A1029495", "A7777777"]) == {"job_codes.csv": {"A1029495"}}
+    assert search(study, ["A1029495", "A7777777"]) == {place: {"A1029495"}}

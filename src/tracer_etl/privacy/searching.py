@@ -25,8 +25,8 @@ AREAS = ("clean", "pii", "quarantine", "marts", "meta")
 def search(study: Study, texts: Collection[str]) -> dict[str, set[str]]:
     """Say where which of the texts stand: by file relative to the study, or by `warehouse:schema.table`.
 
-    Landing, staging, warehouse, published copy, report, case lists, reference tables, logs and the files that [evidence]
-    names; not the server, not what somebody exported, not backups.
+    Landing, staging, warehouse, published copy, report, case lists, reference tables, logs, the files that [evidence] names
+    and the folder evidence; not the server, not what somebody exported, not backups.
     """
     found: dict[str, set[str]] = {}
     if not texts:
@@ -45,7 +45,7 @@ def _texts(study: Study) -> Iterator[tuple[str, str]]:
     files = [one.file for one in study.references] + [one.file for one in study.case_lists if one.file]
     files += [study.corrections, study.decisions, study.erasures, study.pdp_log]
     files += [file for name in study.evidence.values() if (file := study.root / str(name)).is_file()]
-    for folder in (study.landing, study.staging, study.report, study.cases):
+    for folder in (study.landing, study.staging, study.report, study.cases, study.root / "evidence"):
         files += sorted(path for path in folder.rglob("*") if path.is_file())
     for path in dict.fromkeys(files):
         if path.exists():
