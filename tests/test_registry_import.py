@@ -678,6 +678,20 @@ def test_an_opt_out_stays_whatever_later_lists_say(tmp_path):
     assert [row["opt_out_at"] for row in persons] == ["2026-02-12T00:00:00+07:00"]
 
 
+def test_what_two_rows_tell_together_joins_a_third_at_once(tmp_path):
+    """A birth date without a name and a name without one, both with one NIK: the namesake born that day is no second person."""
+    rows_of = [
+        "Ani Lestari;;07/04/1999;;Kanigoro;;;Barista;1;2024;umum\n",
+        f";{BUDI};07/04/1999;;Kanigoro;;;Barista;1;2024;umum\n",
+        f"Ani Lestari;{BUDI};;;Kanigoro;;;Barista;1;2024;umum\n",
+    ]
+    _, persons, _ = imported(tmp_path, HEAD + "".join(rows_of))
+    assert len(persons) == 1
+    stands = files(tmp_path / "registry")
+    imported(tmp_path, HEAD + "".join(rows_of))
+    assert files(tmp_path / "registry") == stands
+
+
 def test_who_was_erased_does_not_come_back(tmp_path):
     people = HEAD + class_row("Ani Lestari", ANI)
     _, persons, _ = imported(tmp_path, people)

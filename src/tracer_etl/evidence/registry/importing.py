@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from tracer_etl.evidence.registry.vocabulary import Vocabulary
 
 
+_AGAIN = 5
+"""How often the rows are matched anew with what they made, at most."""
+
+
 @dataclass(frozen=True, slots=True)
 class SheetCount:
     """What became of the rows of one sheet; `data` is the sum of the four after it."""
@@ -106,12 +110,12 @@ def import_registry(sources: Sequence[Path], out: Path, office: Office) -> Impor
     desk = _desk(office, decisions)
     entries, classes, nameless = _entries([line for line in lines if line.kind == DATA], desk)
     entries = of_classes(entries, classes)
-    for entry in entries:
-        known = standing.identities.get(entry.who, "")
-        entry.alumni_id = "" if known == ERASED else known
-    matched = match([*standing.entries(desk.sign), *entries], decisions.pairs)
-    work = Assembly(standing, desk.sign, office.is_erased, decisions.kept)
-    work.assemble(matched)
+    matched, work = _assembled(entries, standing, desk, office, decisions)
+    for _ in range(_AGAIN):
+        # Two rows may tell together what neither says alone: what the next import would join by it, this one does.
+        before_it, (matched, work) = matched, _assembled(entries, standing, desk, office, decisions)
+        if _together(before_it) == _together(matched):
+            break
     for entry in classes:
         work.outcomes.set(entry, CLASS_LIST)
     for entry in nameless:
@@ -124,6 +128,25 @@ def import_registry(sources: Sequence[Path], out: Path, office: Office) -> Impor
     to_review = write_review(out, matched, issues, listed, decisions)
     counts = _sheets(lines, work.outcomes.of)
     return _told(standing, before, matched, to_review, counts, lines)
+
+
+def _assembled(
+    entries: Sequence[Entry], standing: Standing, desk: Desk, office: Office, decisions: Decisions
+) -> tuple[Matched, Assembly]:
+    for entry in entries:
+        known = standing.identities.get(entry.who, "")
+        entry.alumni_id = "" if known == ERASED else known
+    matched = match([*standing.entries(desk.sign), *entries], decisions.pairs)
+    work = Assembly(standing, desk.sign, office.is_erased, decisions.kept)
+    work.assemble(matched)
+    return matched, work
+
+
+def _together(matched: Matched) -> set[frozenset[tuple[str, str, int]]]:
+    """Give which rows are one person."""
+    return {frozenset(entry.place for entry in group if entry.file) for group in matched.groups} - {
+        frozenset()
+    }
 
 
 def _require_key(key: str) -> None:
