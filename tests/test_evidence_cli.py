@@ -215,12 +215,13 @@ def test_a_placement_service_gets_only_who_agreed(rehearsed, tmp_path):
     with file.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     sql = (
-        "select distinct alumni_id from clean.alumni_tracer join clean.registry_enrolment using (alumni_id) "
+        "select distinct alumni_id, full_name from clean.alumni_tracer join clean.registry_enrolment using (alumni_id) "
+        "join pii.registry_person using (alumni_id) "
         "where consent_placement = '1' and respondent_type = '1' and cert_result = '1' and aapor_code in ('110', '120')"
     )
     with duckdb.connect(str(rehearsed.parent / "var/warehouse.duckdb"), read_only=True) as connection:
-        agreed = {key for [key] in connection.execute(sql).fetchall()}
-    assert {row["alumni_id"] for row in rows} == agreed
+        agreed = dict(connection.execute(sql).fetchall())
+    assert {row["full_name"] for row in rows} == set(agreed.values())
     assert f"{len(rows)} certificates of {len(agreed)} persons" in printed
     log = CliRunner().invoke(cli, ["--study", str(rehearsed), "privacy", "log"], catch_exceptions=False)
     assert who in log.output

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
-from privacy_world import world
+from privacy_world import person, world, write_registry
 from tracer_etl.errors import StudyError
 from tracer_etl.evidence.placement import EVENT, FIELDS, contract, pass_on
 from tracer_etl.privacy.pdp_log import read_log
@@ -75,11 +75,26 @@ def test_only_who_agreed_in_person_and_is_certified_and_stayed_is_in_it(connecti
     passed = pass_on(connection, study, tmp_path / "out" / "siapkerja.csv", TO)
     content = (tmp_path / "out" / "siapkerja.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(io.StringIO(content)))
-    assert [row["alumni_id"] for row in rows] == ["A1", "A6"]
+    assert [row["full_name"] for row in rows] == ["Nama A1", "Nama A6"]
     assert (passed.certificates, passed.persons) == (2, 2)
     assert (rows[0]["full_name"], rows[0]["cert_no"], rows[0]["kbji"]) == ("Nama A1", "9000 0", "5132 5246")
     assert rows[0]["consented_on"] == "2026-01-10"
     assert "2500000" not in content  # no answer goes with it
+    assert not re.search(r"\bA1\b|\bs0\b", content.replace("Nama A1", ""))  # nor a number to find answers by
+
+
+def test_who_withdrew_after_the_last_run_is_not_in_it(connection, study, tmp_path):
+    for key, number in (("A1", 3), ("A6", 4)):
+        for area, table in (("marts", "interview"), ("clean", "registry_person"), ("pii", "registry_person")):
+            connection.execute(
+                f"update {area}.{table} set alumni_id = ? where alumni_id = ?", [person(number), key]
+            )
+        connection.execute(
+            "update clean.registry_enrolment set alumni_id = ? where alumni_id = ?", [person(number), key]
+        )
+    write_registry(study.root, {3: "2026-03-01"})
+    assert pass_on(connection, study, tmp_path / "siapkerja.csv", TO).persons == 1
+    assert "Nama A1" not in (tmp_path / "siapkerja.csv").read_text(encoding="utf-8")
 
 
 def test_the_file_keeps_its_contract_and_is_for_its_owner_only(connection, study, tmp_path):
@@ -112,7 +127,11 @@ def test_nothing_is_written_for_nobody_or_of_nobody(connection, study, tmp_path)
     connection.execute("update clean.alumni_tracer set consent_placement = '0'")
     with pytest.raises(StudyError, match="nobody"):
         pass_on(connection, study, file, TO)
+    connection.execute("alter table clean.alumni_tracer drop column consent_placement")
+    with pytest.raises(StudyError, match="no consent_placement"):
+        pass_on(connection, study, file, TO)
     connection.execute("drop table pii.registry_enrolment")
+    connection.execute("alter table clean.alumni_tracer add column consent_placement varchar")
     with pytest.raises(StudyError, match="missing"):
         pass_on(connection, study, file, TO)
     assert not file.exists()

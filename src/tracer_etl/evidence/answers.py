@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tracer_etl.errors import StudyError
 from tracer_etl.evidence.indicators_training import SKILLS
-from tracer_etl.evidence.marts import REMEDIES, column_names
+from tracer_etl.evidence.marts import column_names, require
 from tracer_etl.evidence.survival import DAYS_PER_MONTH, middle, months_to_day, months_to_month
 
 if TYPE_CHECKING:
@@ -160,18 +159,7 @@ def require_inputs(connection: Connection) -> None:
     Raises:
         StudyError: a table or a question is not; names it.
     """
-    sql = "select table_schema, table_name, column_name from information_schema.columns"
-    columns = read(connection, sql)
-    found: dict[str, set[str]] = {}
-    for schema, table, column in columns.itertuples(index=False):
-        found.setdefault(f"{schema}.{table}", set()).add(column)
-    for table, needed in NEEDED.items():
-        missing = sorted(set(needed) - found.get(table, set()))
-        if missing:
-            what = f"there is no {', '.join(missing)}" if table in found else "the table is missing"
-            raise StudyError(
-                what, where=table, remedy=REMEDIES.get(table, "ask it in the form alumni_tracer and load")
-            )
+    require(connection, NEEDED)
 
 
 def read_persons(connection: Connection) -> pd.DataFrame:

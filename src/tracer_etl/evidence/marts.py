@@ -11,7 +11,7 @@ from tracer_etl.errors import StudyError
 from tracer_etl.warehouse.contract import one_transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from importlib.resources.abc import Traversable
 
 SUBJECT = "clean.alumni_tracer"
@@ -45,10 +45,25 @@ class Connection(Protocol):
         ...
 
 
-def column_names(connection: Connection, mart: str) -> set[str]:
-    """Give the columns of a mart; none where nobody has made it."""
-    sql = f"select column_name from information_schema.columns where table_schema = 'marts' and table_name = '{mart}'"
+def column_names(connection: Connection, table: str, area: str = "marts") -> set[str]:
+    """Give the columns of a mart, or of a table of another schema; none where nobody has made it."""
+    sql = f"select column_name from information_schema.columns where table_schema = '{area}' and table_name = '{table}'"
     return {name for [name] in connection.execute(sql).fetchall()}
+
+
+def require(connection: Connection, needed: Mapping[str, Collection[str]]) -> None:
+    """Look whether these columns are there, by table with its schema.
+
+    Raises:
+        StudyError: a table or a column is not; names it.
+    """
+    found = _columns(connection)
+    for table, names in needed.items():
+        missing = sorted(set(names) - found.get(table, frozenset()))
+        if missing:
+            what = f"there is no {', '.join(missing)}" if table in found else "the table is missing"
+            remedy = REMEDIES.get(table, "ask it in the form alumni_tracer and load")
+            raise StudyError(what, where=table, remedy=remedy)
 
 
 def make_marts(connection: Connection) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 Who is in the file said so in their own interview (`consent_placement`), which asks for nothing but these data. The
 contract of the file, a Frictionless Table Schema, is written beside it; occupations are KBJI 2014 and KBLI 2020 codes.
+`alumni_id` is not in it: with it whoever has the names could find these people in what analysts share.
 """
 
 from __future__ import annotations
@@ -12,19 +13,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tracer_etl.errors import StudyError
+from tracer_etl.evidence.marts import require
 from tracer_etl.privacy.pdp_log import note
+from tracer_etl.privacy.withdrawal import withdrawn
 from tracer_etl.shelf import as_csv, write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tracer_etl.evidence.marts import Connection
+    from tracer_etl.privacy.withdrawal import Withdrawn
     from tracer_etl.study import Study
 
 EVENT = "placement file"
 
 FIELDS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
-    ("alumni_id", "string", "number of the person in the registry", {"required": True}),
     ("full_name", "string", "name as in the registry", {"required": True}),
     ("phone", "string", "mobile number, E.164", {"pattern": r"\+[0-9]{8,15}"}),
     ("kec_code", "string", "district of residence, Kemendagri", {"pattern": "[0-9]{6}"}),
@@ -42,8 +46,8 @@ FIELDS: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 )
 
 ROWS = """
-select p.alumni_id, q.full_name, q.phone_e164, p.kec_code, p.desa_code, e.program_code, g.label_id, g.kbji, g.kbli,
-  e.provider_lpk, e.lsp, e.cert_scheme, c.cert_no, e.cert_date, i.date
+select p.alumni_id, i.submission_id, q.full_name, q.phone_e164, p.kec_code, p.desa_code,
+  e.program_code, g.label_id, g.kbji, g.kbli, e.provider_lpk, e.lsp, e.cert_scheme, c.cert_no, e.cert_date, i.date
 from marts.interview i
 join clean.alumni_tracer a on a._submission_id = i.submission_id
 join clean.registry_person p on p.alumni_id = i.alumni_id
@@ -53,11 +57,22 @@ left join pii.registry_enrolment c on c.enrolment_id = e.enrolment_id
 left join clean.programme g on g.code = e.program_code
 where a.consent_placement = '1' and a.respondent_type = '1' and e.cert_result = '1'
   and coalesce(cast(p.opt_out_at as varchar), '') = ''
-order by p.alumni_id, e.enrolment_id
+order by q.full_name, q.phone_e164, e.cert_date, c.cert_no
 """
 
 
-NEEDED = ("marts.interview", "pii.registry_person", "pii.registry_enrolment", "clean.programme")
+NEEDED = {
+    "marts.interview": ("alumni_id", "submission_id", "date"),
+    "clean.alumni_tracer": ("consent_placement", "respondent_type"),
+    "clean.registry_person": ("alumni_id", "kec_code", "desa_code", "opt_out_at"),
+    "pii.registry_person": ("alumni_id", "full_name", "phone_e164"),
+    "clean.registry_enrolment": (
+        *("enrolment_id", "alumni_id", "program_code", "provider_lpk", "lsp", "cert_scheme", "cert_result"),
+        "cert_date",
+    ),
+    "pii.registry_enrolment": ("enrolment_id", "cert_no"),
+    "clean.programme": ("code", "label_id", "kbji", "kbli"),
+}
 
 
 @dataclass(frozen=True)
@@ -75,19 +90,19 @@ def pass_on(connection: Connection, study: Study, file: Path, to: str) -> Passed
     `to` is who gets it. The file is readable by its owner only; nothing is written before the log is.
 
     Raises:
-        StudyError: nobody agreed, or it is not said who gets it.
+        StudyError: nobody agreed, it is not said who gets it, or a table or a column is missing.
         LandingError: the log cannot be written.
     """
     if not to.strip():
         raise StudyError(
             "say who gets the file", where=str(file), remedy="--to 'SIAPkerja, Disnaker Kab. Blitar'"
         )
-    _require_tables(connection)
-    rows = [[_plain(value) for value in row] for row in connection.execute(ROWS).fetchall()]
+    require(connection, NEEDED)
+    rows = list(_agreed(connection, withdrawn(study)))
     if not rows:
         raise StudyError("nobody with a certificate agreed to be passed on", where="consent_placement")
-    content = as_csv([[name for name, *_ in FIELDS], *rows])
-    passed = Passed(len(rows), len({row[0] for row in rows}), hashlib.sha256(content).hexdigest())
+    content = as_csv([[name for name, *_ in FIELDS], *(told for _, told in rows)])
+    passed = Passed(len(rows), len({person for person, _ in rows}), hashlib.sha256(content).hexdigest())
     told = {"to": to, "persons": passed.persons, "certificates": passed.certificates, "sha256": passed.sha256}
     note(study.pdp_log, EVENT, told | {"columns": [name for name, *_ in FIELDS]})
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -97,14 +112,11 @@ def pass_on(connection: Connection, study: Study, file: Path, to: str) -> Passed
     return passed
 
 
-def _require_tables(connection: Connection) -> None:
-    sql = "select table_schema || '.' || table_name from information_schema.tables"
-    present = {name for [name] in connection.execute(sql).fetchall()}
-    for table in NEEDED:
-        if table not in present:
-            raise StudyError(
-                "the table is missing", where=table, remedy="load the tracer study's form and lists"
-            )
+def _agreed(connection: Connection, out: Withdrawn) -> Iterator[tuple[str, list[str]]]:
+    """Give each certificate with its person's number, without those who withdrew since the warehouse was loaded."""
+    for person, submission, *told in connection.execute(ROWS).fetchall():
+        if not (out.covers(person) or submission in out.submissions.get("alumni_tracer", ())):
+            yield person, ["" if value is None else str(value) for value in told]
 
 
 def contract() -> dict[str, Any]:
@@ -113,8 +125,4 @@ def contract() -> dict[str, Any]:
         {"name": name, "type": kind, "description": said} | ({"constraints": limits} if limits else {})
         for name, kind, said, limits in FIELDS
     ]
-    return {"fields": fields, "primaryKey": ["alumni_id", "programme", "cert_no"], "missingValues": [""]}
-
-
-def _plain(value: object) -> str:
-    return "" if value is None else str(value)
+    return {"fields": fields, "missingValues": [""]}
