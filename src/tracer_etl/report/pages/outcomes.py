@@ -32,7 +32,7 @@ CODED = (
     *("S1", "S1_coded", "S1_either", "S1_agree", "S1_kappa", "S1_told_only", "S1_coded_only"),
     *("S1_with_code", "S1_reviewed"),
 )
-DECENT = ("D5_pay", "D5_hours", "D5_contract", "D5_cover", "D5_safe", "D3")
+DECENT = ("D5", "D5_worst", "D5_best", "D5_pay", "D5_hours", "D5_contract", "D5_cover", "D5_safe", "D3")
 RATIO = Scale((0, 0.5, 1, 1.5, 2), "datum.value + ' UMK'", line=1.0)
 _CURVE = "select months, survival, low, high, n from marts.time_to_job where group_by = 'all' order by months"
 
