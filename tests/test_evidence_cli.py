@@ -259,6 +259,7 @@ def test_plan_on_the_rehearsal(rehearsed):
     assert called(rehearsed, "plan", "--config", file, "--json").stdout == first.stdout
     text = called(rehearsed, "plan", "--config", file).stdout
     assert "Best sets under the rules" in text
+    assert re.search(r"How sure of it\nprogramme +p top +p best +expected rank", text)
     with duckdb.connect(str(read_study(rehearsed).published), read_only=True) as connection:
         assert len(connection.execute("select * from marts.plan_programme").fetchall()) == len(programmes)
 

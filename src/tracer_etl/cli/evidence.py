@@ -76,6 +76,8 @@ def plan(config: Path | None, as_json: bool) -> None:
     ranked = [row for row in rows["plan_programme"] if not row["gates_failed"]]
     shown = "place programme score p_top words_en rank_low rank_high in_field earnings_umk evidence"
     _show("Programmes", ranked, shown)
+    sure = "programme p_top p_best expected_rank rank_low rank_high place place_equal_weights"
+    _show("How sure of it", ranked, sure)
     _show(
         "Fail a gate",
         [row for row in rows["plan_programme"] if row["gates_failed"]],

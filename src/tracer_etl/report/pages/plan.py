@@ -73,7 +73,13 @@ def _place(facts: Facts, row: Row, choose: int) -> dict[str, Any]:
         "p": row["p_top"],
         "p_said": _said(row["p_top"]),
         "words": Both(id=row["words_id"], en=row["words_en"]),
-        "ranks": say("plan.rank_range", low=row["rank_low"], high=row["rank_high"]),
+        "ranks": say(
+            "plan.rank_range",
+            low=row["rank_low"],
+            high=row["rank_high"],
+            expected=count(row["expected_rank"], 1),
+        ),
+        "equal": say("plan.equal", place=row["place_equal_weights"]),
         "score": count(row["score"], 1),
         "pilot": pilot,
     }
