@@ -11,6 +11,7 @@ import pytest
 
 from applicants import TRAINED, pool_of
 from estimate_world import world
+from tracer_etl.errors import StudyError
 from tracer_etl.evidence.applicant_pool import OUTCOMES, TABLE, read_drawn
 from tracer_etl.evidence.constants import Constants
 from tracer_etl.evidence.designs import (
@@ -167,6 +168,11 @@ def test_where_all_told_the_same_there_is_no_effect():
     )
     found = drawn_rows(people.assign(took_up=people["assigned"], **dict.fromkeys(OUTCOMES, 1.0)), CONSTANTS)
     assert {(row["verdict"], row["estimate"], row["p_holm"]) for row in found} == {("null", 0.0, 1.0)}
+
+
+def test_a_score_that_is_no_number_names_its_column(rows):
+    with pytest.raises(StudyError, match="score: 580 values are no numbers"):
+        rows(chosen(score="85,5"))
 
 
 def test_a_list_that_does_not_say_who_was_drawn_gives_nothing(rows):

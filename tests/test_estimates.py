@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,7 +23,7 @@ from tracer_etl.evidence.constants import Constants
 from tracer_etl.evidence.estimates import estimate_all
 from tracer_etl.evidence.indicators import all_indicators
 from tracer_etl.evidence.marts import make_marts
-from tracer_etl.evidence.reach import reach_rows
+from tracer_etl.evidence.reach import reach_rows, read_area
 from tracer_etl.evidence.registry_rates import (
     RESPONSE,
     cost_per_additional,
@@ -589,6 +590,20 @@ def test_reach_is_told_by_district_and_beside_the_tobacco_area(estimates):
         assert row_of(table, "H1_area", "kecamatan", place)["estimate"] == pytest.approx(share / grown)
     zones = table[(table["indicator"] == "H1_area") & (table["group_by"] == "zone")]
     assert set(zones["level"]) == {"north_west", "centre", "east"}
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [("'12,5' as hectares", "hectares: 1 values are no numbers"), ("'12.5' as area", "no hectares")],
+)
+def test_a_list_of_tobacco_area_that_cannot_be_read_is_named(row, message):
+    with duckdb.connect() as connection:
+        connection.execute("create schema clean; create schema marts")
+        assert read_area(connection) is None
+        connection.execute("create table marts.seed_zone as select '350503' as kec_code, 'east' as zone")
+        connection.execute(f"create table clean.tobacco_area as select '350503' as kec_code, {row}")
+        with pytest.raises(StudyError, match=message):
+            read_area(connection)
 
 
 def test_without_a_list_of_areas_only_the_reach_is_told():

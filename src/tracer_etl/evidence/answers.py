@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from tracer_etl.errors import StudyError
 from tracer_etl.evidence.indicators_training import SKILLS
 from tracer_etl.evidence.marts import column_names, require
 from tracer_etl.evidence.survival import DAYS_PER_MONTH, middle, months_to_day, months_to_month
@@ -151,6 +152,20 @@ def read(connection: Connection, sql: str) -> pd.DataFrame:
     cursor = connection.execute(sql)
     names = [column[0] for column in cursor.description]
     return pd.DataFrame(cursor.fetchall(), columns=names)
+
+
+def numbers(told: pd.Series[Any], table: str) -> pd.Series[float]:
+    """Read a column of one of the office's lists as numbers; a blank one is missing.
+
+    Raises:
+        StudyError: some are none; names the column.
+    """
+    found = pd.to_numeric(told, errors="coerce").astype(float)
+    wrong = int((found.isna() & (told.fillna("").astype(str).str.strip() != "")).sum())
+    if wrong:
+        remedy = "write them as 1234.5: a point, and nothing between thousands"
+        raise StudyError(f"{wrong} values are no numbers", where=f"{table}.{told.name}", remedy=remedy)
+    return found
 
 
 def require_inputs(connection: Connection) -> None:

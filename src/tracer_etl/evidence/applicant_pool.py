@@ -15,6 +15,7 @@ import pandas as pd
 from tracer_etl.errors import StudyError
 from tracer_etl.evidence import answers
 from tracer_etl.evidence.aipw import Groups
+from tracer_etl.evidence.marts import column_names
 from tracer_etl.evidence.weights import (
     class_adjusted,
     design_matrix,
@@ -110,22 +111,14 @@ def read_pool(connection: Connection, study: Study, constants: Constants) -> Poo
     Raises:
         StudyError: the list lacks a column.
     """
-    found = _columns(connection)
+    found = column_names(connection, "applicant_pool", "clean")
     if not found:
         return None
-    missing = sorted(set(COLUMNS) - set(found))
+    missing = sorted(set(COLUMNS) - found)
     if missing:
         remedy = "add it to the list: docs/how-to/compare-with-applicants.md says what each column is"
         raise StudyError(f"there is no {', '.join(missing)}", where=TABLE, remedy=remedy)
     return Pool(_with_outcomes(_people(answers.read(connection, POOL), constants), study, constants))
-
-
-def _columns(connection: Connection) -> list[str]:
-    names = (
-        "select column_name from information_schema.columns where table_schema = 'clean' "
-        "and table_name = 'applicant_pool'"
-    )
-    return [str(name) for name in answers.read(connection, names)["column_name"]]
 
 
 def read_drawn(connection: Connection, study: Study, constants: Constants) -> pd.DataFrame | None:
@@ -133,17 +126,20 @@ def read_drawn(connection: Connection, study: Study, constants: Constants) -> pd
 
     Adds to the outcomes: stratum, distance (score less cutoff), lottery, assigned and took_up (bool). Unlike the comparison
     it keeps who was offered a seat and did not come: the draw is about the offer.
+
+    Raises:
+        StudyError: a score or a cutoff is no number.
     """
-    if not {*COLUMNS, *CHOSEN} <= set(_columns(connection)):
+    if not {*COLUMNS, *CHOSEN} <= column_names(connection, "applicant_pool", "clean"):
         return None
     rows = answers.read(connection, f"select p.*, null as zone from {TABLE} p order by p.applicant_id")
     kept = rows[rows["ap_followup"] == "1"].reset_index(drop=True)
     kept = _recorded(kept, constants).assign(accepted=kept["alumni_id"].fillna("") != "")
     told = _with_outcomes(kept, study, constants)
     flags = {"lottery": "lottery_band", "assigned": "assigned", "took_up": "took_up"}
-    distance = pd.to_numeric(told["score"]) - pd.to_numeric(told["cutoff"])
     return told.assign(
-        distance=distance.astype(float), **{name: told[column] == "1" for name, column in flags.items()}
+        distance=answers.numbers(told["score"], TABLE) - answers.numbers(told["cutoff"], TABLE),
+        **{name: told[column] == "1" for name, column in flags.items()},
     )
 
 

@@ -16,6 +16,7 @@ from tracer_etl.evidence import answers, applicant_pool, storing, variance
 from tracer_etl.evidence.comparison import compare
 from tracer_etl.evidence.designs import drawn_rows
 from tracer_etl.evidence.effect_bounds import detectable, mcnemar, two_sided
+from tracer_etl.evidence.marts import column_names
 from tracer_etl.evidence.registry_rates import cost_per_additional
 from tracer_etl.evidence.storing import REAL, TEXT, WHOLE
 
@@ -52,9 +53,6 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 
 BENCHMARK = "select percent from marts.seed_benchmark where name = 'employment_to_population'"
 RATES = "select sex, age_group, education, percent from clean.benchmark_rate"
-HAS_RATES = (
-    "select 1 from information_schema.tables where table_schema = 'clean' and table_name = 'benchmark_rate'"
-)
 
 
 def store_contrasts(connection: Connection, study: Study, table: pd.DataFrame, constants: Constants) -> Row:
@@ -165,7 +163,7 @@ def benchmarks(
 
 def _standardised(connection: Connection, sample: Sample, constants: Constants) -> Row:
     design = "benchmark_same_mix"
-    if not connection.execute(HAS_RATES).fetchall():
+    if not column_names(connection, "benchmark_rate", "clean"):
         return not_allowed(design, "A1", "share", "no_rates")
     keys = ["sex", "age_group", "education"]
     people = sample.table[[*keys, "emp_bps"]].merge(answers.read(connection, RATES), on=keys, how="left")

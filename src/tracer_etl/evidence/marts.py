@@ -62,7 +62,7 @@ def require(connection: Connection, needed: Mapping[str, Collection[str]]) -> No
         missing = sorted(set(names) - found.get(table, frozenset()))
         if missing:
             what = f"there is no {', '.join(missing)}" if table in found else "the table is missing"
-            remedy = REMEDIES.get(table, "ask it in the form alumni_tracer and load")
+            remedy = REMEDIES.get(table, "ask it in the form, or add it to the list, and load")
             raise StudyError(what, where=table, remedy=remedy)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracer_etl.evidence import answers
+from tracer_etl.evidence.marts import column_names, require
 from tracer_etl.evidence.registry_rates import CLASSES, levels_of, plain_row, registry_rows
 
 if TYPE_CHECKING:
@@ -17,20 +18,23 @@ Row = dict[str, object]
 TARGET = ("t1", "t2")
 PLACES = ("zone", "kecamatan")
 REACH = next(rate for rate in CLASSES if rate.id == "H1")
-HAS_AREA = (
-    "select 1 from information_schema.tables where table_schema = 'clean' and table_name = 'tobacco_area'"
-)
 AREA = """
-select a.kec_code as kecamatan, z.zone, cast(a.hectares as double precision) as hectares
+select a.kec_code as kecamatan, z.zone, a.hectares
 from clean.tobacco_area a left join marts.seed_zone z on z.kec_code = a.kec_code order by a.kec_code
 """
 
 
 def read_area(connection: Connection) -> pd.DataFrame | None:
-    """Give the office's list `tobacco_area`, one row per kecamatan with its zone and hectares; None without one."""
-    if not connection.execute(HAS_AREA).fetchall():
+    """Give the office's list `tobacco_area`, one row per kecamatan with its zone and hectares; None without one.
+
+    Raises:
+        StudyError: the list lacks a column, or hectares are no numbers.
+    """
+    if not column_names(connection, "tobacco_area", "clean"):
         return None
-    return answers.read(connection, AREA)
+    require(connection, {"clean.tobacco_area": ("kec_code", "hectares")})
+    area = answers.read(connection, AREA)
+    return area.assign(hectares=answers.numbers(area["hectares"], "clean.tobacco_area"))
 
 
 def reach_rows(enrolments: pd.DataFrame, area: pd.DataFrame | None) -> list[Row]:

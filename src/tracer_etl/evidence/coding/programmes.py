@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracer_etl.errors import StudyError
+from tracer_etl.evidence.marts import column_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -68,8 +69,7 @@ def read_spans(connection: Connection) -> tuple[Span, ...]:
     Raises:
         StudyError: a code cannot be read; it and its programme are named.
     """
-    sql = "select column_name from information_schema.columns where table_schema = 'clean' and table_name = 'programme'"
-    there = {name for [name] in connection.execute(sql).fetchall()}
+    there = column_names(connection, "programme", "clean")
     if _COLUMNS - there:
         return ()
     mark = "certainty" if "certainty" in there else "''"

@@ -28,10 +28,6 @@ select a.job_title, a.kbji_major, a.kbli_section from marts.interview i
 join clean.alumni_tracer a on a._submission_id = i.submission_id where i.emp_bps = '1'
 """
 _NAMES = "select distinct full_name from pii.registry_person where full_name <> ''"
-_HAS_NAMES = (
-    "select 1 from information_schema.columns where table_schema = 'pii' and table_name = 'registry_person' "
-    "and column_name = 'full_name'"
-)
 _ALIKE, _LEAST_NAME = 0.85, 2
 
 
@@ -150,7 +146,7 @@ def _decided(coder: Coder, title: str) -> bool:
 
 def _names(connection: Connection) -> list[str]:
     """Give the names of the registry, normalised; one word alone is no name, it may be a trade."""
-    if not connection.execute(_HAS_NAMES).fetchone():
+    if "full_name" not in column_names(connection, "registry_person", "pii"):
         return []
     written = [normalised(name) for [name] in connection.execute(_NAMES).fetchall()]
     return [f" {name} " for name in written if len(name.split()) >= _LEAST_NAME]

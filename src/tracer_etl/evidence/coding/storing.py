@@ -26,7 +26,6 @@ SPAN = dict.fromkeys(("programme", "scheme", "written", "first", "last", "certai
 TABLES = ("marts.job_code", "marts.programme_code")
 
 _ASKED = {"job_title", "kbji_major", "kbli_section"}
-_HAS = "select column_name from information_schema.columns where table_schema = 'clean' and table_name = 'alumni_tracer'"
 _JOBS = """
 select i.submission_id, i.alumni_id, i.programme, a.job_title, a.kbji_major, a.kbli_section
 from marts.interview i join clean.alumni_tracer a on a._submission_id = i.submission_id
@@ -42,7 +41,7 @@ def store_codes(connection: Connection, coder: Coder) -> tuple[str, ...]:
     Raises:
         StudyError: a code of the list of programmes cannot be read.
     """
-    asked = {name for [name] in connection.execute(_HAS).fetchall()}
+    asked = column_names(connection, "alumni_tracer", "clean")
     master = Master(read_spans(connection))
     if _ASKED - asked or not master.spans or not column_names(connection, "interview"):
         for table in TABLES:
