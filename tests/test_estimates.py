@@ -31,7 +31,7 @@ from tracer_etl.evidence.registry_rates import (
     cost_rows,
     demand_shares,
 )
-from tracer_etl.evidence.storing import DEMAND, definitions
+from tracer_etl.evidence.storing import DEMAND, definitions, hold_to_bar
 
 CONSTANTS = Constants(replicates=60)
 
@@ -590,6 +590,18 @@ def test_reach_is_told_by_district_and_beside_the_tobacco_area(estimates):
         assert row_of(table, "H1_area", "kecamatan", place)["estimate"] == pytest.approx(share / grown)
     zones = table[(table["indicator"] == "H1_area") & (table["group_by"] == "zone")]
     assert set(zones["level"]) == {"north_west", "centre", "east"}
+
+
+def test_an_r_indicator_that_cannot_be_given_leaves_the_bar_without_a_value():
+    with duckdb.connect() as connection:
+        connection.execute("create schema marts")
+        hold_to_bar(connection, 0.9, 100)  # a study without the mart
+        row = "'representativity' as measure, 0.8::double as target, 1::double as value, 0 as n, true as met"
+        connection.execute(f"create table marts.quality_bar as select {row}")
+        for value, kept, met in ((math.nan, None, None), (np.float64(0.75), 0.75, False)):
+            hold_to_bar(connection, value, 100)
+            found = connection.execute("select value, n, met from marts.quality_bar").fetchone()
+            assert found == (kept, 100, met)
 
 
 @pytest.mark.parametrize(

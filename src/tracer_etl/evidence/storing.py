@@ -271,8 +271,8 @@ def registry_margin_rows(registry: pd.DataFrame, frame: pd.DataFrame, constants:
 def hold_to_bar(connection: Connection, r_indicator: float, persons: int) -> None:
     """Put the R-indicator of the frame into `marts.quality_bar`, where the study has that mart."""
     if column_names(connection, "quality_bar"):
-        met = f"{r_indicator!r} >= target"
-        told = f"value = {r_indicator!r}, n = {persons}, met = {met}"
+        value = literal(r_indicator, REAL)
+        told = f"value = {value}, n = {persons}, met = {value} >= target"
         connection.execute(f"update marts.quality_bar set {told} where measure = 'representativity'")
 
 

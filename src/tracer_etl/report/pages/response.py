@@ -150,7 +150,7 @@ def _bar(facts: Facts) -> list[list[Both]]:
     """Give what the field work holds itself to, of ten or more; nothing in a copy made before there was a bar."""
     if not facts.has("marts.quality_bar"):
         return []
-    rows = facts.rows("select * from marts.quality_bar where n >= 10")
+    rows = facts.rows("select * from marts.quality_bar where n >= 10 and value is not null")
     return [_held(row) for row in sorted(rows, key=lambda row: BAR.index(row["measure"]))]
 
 
