@@ -95,7 +95,7 @@ def coded(t: pd.DataFrame) -> pd.Series:
 
 def either(t: pd.DataFrame) -> pd.Series:
     one, other = in_field(t), coded(t)
-    return share((one == 1) | (other == 1), (one == 1) | (other == 1) | ((one == 0) & (other == 0)))
+    return share((one == 1) | (other == 1), one.notna())
 
 
 def quality(t: pd.DataFrame) -> pd.Series:

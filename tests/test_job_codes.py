@@ -173,7 +173,7 @@ def test_self_report_code_and_either_by_hand():
         ("barista", "1", "3", "reviewed", "barista"),  # only the code does
         ("barista", "1", "4", "reviewed", ""),  # both say no
         ("barista", "1", "1", "no_term", None),  # he says so, no code
-        ("barista", "1", "3", "contradicts", None),  # he says no, no code: unknown
+        ("barista", "1", "3", "contradicts", None),  # he says no, no code
         ("ac", "1", None, "proposed", "ac"),  # not asked (a proxy), coded
         ("ac", "1", None, "reviewed", ""),  # not asked, coded elsewhere: unknown
         ("ac", "0", None, None, None),  # no work: in no field
@@ -181,7 +181,7 @@ def test_self_report_code_and_either_by_hand():
     expected = {
         told_in_field: [1, 1, 0, 0, 1, 0, math.nan, math.nan, 0],
         coded_in_field: [1, 0, 1, 0, math.nan, math.nan, 1, 0, 0],
-        either_in_field: [1, 1, 1, 0, 1, math.nan, 1, math.nan, 0],
+        either_in_field: [1, 1, 1, 0, 1, 0, math.nan, math.nan, 0],
     }
     for of, values in expected.items():
         np.testing.assert_equal(
@@ -192,7 +192,7 @@ def test_self_report_code_and_either_by_hand():
         {
             "S1": 3 / 7,
             "S1_coded": 3 / 7,
-            "S1_either": 5 / 7,
+            "S1_either": 4 / 7,
             "S1_with_code": 6 / 8,
             "S1_reviewed": 4 / 6,
             "S1_agree": 2 / 4,

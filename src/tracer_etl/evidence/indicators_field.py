@@ -40,11 +40,13 @@ def coded_in_field(table: pd.DataFrame) -> pd.Series[float]:
 
 
 def either_in_field(table: pd.DataFrame) -> pd.Series[float]:
-    """Say who works in the field one way or the other: 0 where both say no, missing where neither says yes and one is unknown."""
-    told, coded = told_in_field(table), coded_in_field(table)
-    no = (told == 0) & (coded == 0)
-    found = pd.Series(np.where((told == 1) | (coded == 1), 1.0, np.where(no, 0.0, np.nan)), index=table.index)
-    return found if _has_code(table).any() else found * np.nan
+    """Say who works in the field one way or the other, of those whose own word is known: a job without a code adds nobody.
+
+    Were those left out of whom neither says yes and the code is unknown, only who says no would go, and the rate be too high.
+    """
+    told = told_in_field(table)
+    either = told.mask((told == 0) & (coded_in_field(table) == 1), 1.0)
+    return either if _has_code(table).any() else either * np.nan
 
 
 def both_told(table: pd.DataFrame) -> pd.Series[bool]:
