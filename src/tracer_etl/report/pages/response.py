@@ -8,7 +8,7 @@ from tracer_etl.report import charts
 from tracer_etl.report.figures import find
 from tracer_etl.report.pages import groups
 from tracer_etl.report.site import Page
-from tracer_etl.report.words import Both, both, count, day, joined, plain, say, share
+from tracer_etl.report.words import Both, both, count, day, joined, say, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,7 +157,7 @@ def _bar(facts: Facts) -> list[list[Both]]:
 def _held(row: Row) -> list[Both]:
     target = say(f"response.bar_{row['direction']}", target=share(row["target"]))
     standing = say("response.bar_met" if row["met"] else "response.bar_missed")
-    behind = joined([share(row["value"], 1), plain("("), say("n_is", n=row["n"]), plain(")")])
+    behind = joined([share(row["value"], 1), say("n_is", n=row["n"])], " · ")
     return [say(f"response.bar_{row['measure']}"), target, behind, standing]
 
 
