@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracer_etl.evidence.registry.entries import WARNING, Issue
+from tracer_etl.evidence.registry.entries import ATTENDED, WARNING, Issue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from tracer_etl.evidence.registry.entries import Entry
 
     Broken = Iterator[tuple[str, str, str]]
-
-ATTENDED = 80
-"""Least per cent of a training that somebody who completed it has attended."""
 
 
 def broken_rules(

@@ -40,8 +40,9 @@ MISSING, REFUSED, DOUBT, WARNING, CONFLICT, SOLVED = (
     "solved",
 )
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10}
-_COMPLETE = 80
 _ROUNDED = 5
+ATTENDED = 80
+"""Least per cent of a training that somebody who completed it has attended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,7 @@ class _Row:
         self._texts(seat, ("lsp", "cert_scheme", "cert_no"))
         self._keep(seat, "cert_date", "cert_date", lambda cell: read_date(cell, today))
         if "completed" not in seat and "attended_pct" in seat:
-            seat["completed"] = str(int(float(seat["attended_pct"]) >= _COMPLETE))
+            seat["completed"] = str(int(float(seat["attended_pct"]) >= ATTENDED))
 
     def _phones(self) -> None:
         person = self.entry.person
