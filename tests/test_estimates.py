@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from types import SimpleNamespace
 
 import duckdb
 import numpy as np
@@ -19,6 +20,7 @@ from tracer_etl.evidence.cells import Values, effect_size, estimate_cell
 from tracer_etl.evidence.coding.coder import Coder
 from tracer_etl.evidence.coding.storing import store_codes
 from tracer_etl.evidence.coding.titles import shipped_terms
+from tracer_etl.evidence.computed import compute
 from tracer_etl.evidence.constants import Constants
 from tracer_etl.evidence.estimates import estimate_all
 from tracer_etl.evidence.indicators import all_indicators
@@ -608,7 +610,9 @@ def test_an_r_indicator_that_cannot_be_given_leaves_the_bar_without_a_value():
     ("row", "message"),
     [("'12,5' as hectares", "hectares: 1 values are no numbers"), ("'12.5' as area", "no hectares")],
 )
-def test_a_list_of_tobacco_area_that_cannot_be_read_is_named(row, message):
+def test_a_list_of_tobacco_area_that_cannot_be_read_is_named_and_no_reason_to_be_silent(
+    tmp_path, row, message
+):
     with duckdb.connect() as connection:
         connection.execute("create schema clean; create schema marts")
         assert read_area(connection) is None
@@ -616,6 +620,11 @@ def test_a_list_of_tobacco_area_that_cannot_be_read_is_named(row, message):
         connection.execute(f"create table clean.tobacco_area as select '350503' as kec_code, {row}")
         with pytest.raises(StudyError, match=message):
             read_area(connection)
+        study = SimpleNamespace(root=tmp_path, evidence={})
+        with pytest.raises(StudyError, match=message):
+            compute(connection, study)
+        connection.execute("drop table clean.tobacco_area")
+        assert compute(connection, study) == ()
 
 
 def test_without_a_list_of_areas_only_the_reach_is_told():

@@ -154,8 +154,8 @@ def _people(rows: pd.DataFrame, constants: Constants) -> pd.DataFrame:
 def _recorded(kept: pd.DataFrame, constants: Constants) -> pd.DataFrame:
     """Write what applicants told before as covariates."""
     applied = pd.to_datetime(kept["applied_on"])
-    age = applied.dt.year - pd.to_numeric(kept["baseline_birth_year"])
-    income = pd.to_numeric(kept["baseline_income"]).astype(float)
+    age = applied.dt.year - answers.numbers(kept["baseline_birth_year"], TABLE)
+    income = answers.numbers(kept["baseline_income"], TABLE)
     return kept.assign(
         accepted=kept["accepted"] == "1",
         work=kept["baseline_lab"].map(WORK).fillna("not_looking"),
@@ -166,7 +166,7 @@ def _recorded(kept: pd.DataFrame, constants: Constants) -> pd.DataFrame:
         target_group=kept["baseline_tg"],
         welfare=kept["baseline_welfare"],
         income=np.log1p(income / 100_000),
-        hours=pd.to_numeric(kept["baseline_hours"]).astype(float),
+        hours=answers.numbers(kept["baseline_hours"], TABLE),
         real_before=income * answers.price_factor(applied, constants),
     )
 
@@ -185,7 +185,7 @@ def _with_outcomes(people: pd.DataFrame, study: Study, constants: Constants) -> 
     joined = people.merge(alumni, on="alumni_id", how="left")
     asked = pd.to_datetime(joined["asked_on"])
     works = (joined["emp_bps"] == "1").astype(float).where(joined["emp_bps"].notna())
-    earned = pd.to_numeric(joined["earnings_idr"]).astype(float) * answers.price_factor(asked, constants)
+    earned = answers.numbers(joined["earnings_idr"], TABLE) * answers.price_factor(asked, constants)
     field = (
         ((works == 1) & (joined["in_field"] == "1"))
         .astype(float)

@@ -61,13 +61,17 @@ def _coded(connection: Connection, study: Study) -> tuple[str, ...]:
 
 def _estimated(connection: Connection) -> bool:
     from tracer_etl.evidence.constants import Constants
-    from tracer_etl.evidence.estimates import estimate_all
+    from tracer_etl.evidence.estimates import read_study, store_all
+    from tracer_etl.evidence.reach import read_area
 
+    constants = Constants()
+    read_area(connection)  # a list that cannot be read is no study without answers: it must be told
     try:
-        estimate_all(connection, Constants())
+        study = read_study(connection, constants)
     except StudyError as error:
         log.info("no estimates: %s", error)
         return False
+    store_all(connection, study, constants)
     return True
 
 

@@ -59,9 +59,18 @@ def estimate_all(connection: Connection, constants: Constants) -> int:
     table to the last digit.
 
     Raises:
-        StudyError: nobody has answered yet, or a table or question the estimates need is missing.
+        StudyError: nobody has answered yet, or a table or question the estimates need is missing; or one of the
+            office's lists cannot be read.
     """
-    study = read_study(connection, constants)
+    return store_all(connection, read_study(connection, constants), constants)
+
+
+def store_all(connection: Connection, study: Study, constants: Constants) -> int:
+    """Write what `estimate_all` does from a study that is read already.
+
+    Raises:
+        StudyError: one of the office's lists cannot be read.
+    """
     table = estimate_table(study, constants)
     additional = store_contrasts(connection, study, table, constants)
     table = pd.concat([table, pd.DataFrame([additional]).reindex(columns=list(storing.ESTIMATE))])

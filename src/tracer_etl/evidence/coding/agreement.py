@@ -27,11 +27,11 @@ def kappa(one: Floats, other: Floats, weights: Floats) -> Floats:
     >>> kappa(np.array([1.0, 1, 0, 0]), np.array([1.0, 0, 0, 0]), np.ones((4, 1))).tolist()
     [0.5]
     """
-    share = weights / weights.sum(axis=0)
-    yes, also = one @ share, other @ share
-    observed = (one == other).astype(float) @ share
-    chance = yes * also + (1 - yes) * (1 - also)
     with np.errstate(divide="ignore", invalid="ignore"):
+        share = weights / weights.sum(axis=0)
+        yes, also = one @ share, other @ share
+        observed = (one == other).astype(float) @ share
+        chance = yes * also + (1 - yes) * (1 - also)
         return np.asarray(np.where(chance < 1, (observed - chance) / (1 - chance), np.nan))
 
 
