@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from tracer_etl.api import read_form, read_tables
 
 __all__ = ["__version__", "read_form", "read_tables"]
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 _API = frozenset({"read_form", "read_tables"})
 
