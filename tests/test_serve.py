@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from tiny import ROOT, tiny_study
 
@@ -51,11 +53,14 @@ def free_port() -> int:
 
 
 def ask(port: int, path: str, **body: object) -> Any:
-    answer = requests.request(
-        "POST" if body else "GET", f"http://127.0.0.1:{port}/api/{path}", json=body, timeout=30
-    )
-    answer.raise_for_status()
-    return answer.json()
+    """Ask as Prefect's own client does: again where the server's database was busy (503)."""
+    with requests.Session() as session:
+        again = Retry(5, connect=0, status_forcelist=[503], allowed_methods=None, backoff_factor=1)
+        session.mount("http://", HTTPAdapter(max_retries=again))
+        address = f"http://127.0.0.1:{port}/api/{path}"
+        answer = session.request("POST" if body else "GET", address, json=body, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
 
 
 def ended(port: int, deployment: str) -> list[dict[str, Any]]:
