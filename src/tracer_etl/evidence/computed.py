@@ -65,13 +65,13 @@ def _estimated(connection: Connection) -> bool:
     from tracer_etl.evidence.reach import read_area
 
     constants = Constants()
-    read_area(connection)  # a list that cannot be read is no study without answers: it must be told
+    area = read_area(connection)  # not below: what is wrong with a list must be told
     try:
         study = read_study(connection, constants)
     except StudyError as error:
         log.info("no estimates: %s", error)
         return False
-    store_all(connection, study, constants)
+    store_all(connection, study, area, constants)
     return True
 
 

@@ -62,16 +62,17 @@ def estimate_all(connection: Connection, constants: Constants) -> int:
         StudyError: nobody has answered yet, or a table or question the estimates need is missing; or one of the
             office's lists cannot be read.
     """
-    return store_all(connection, read_study(connection, constants), constants)
+    area = read_area(connection)
+    return store_all(connection, read_study(connection, constants), area, constants)
 
 
-def store_all(connection: Connection, study: Study, constants: Constants) -> int:
-    """Write what `estimate_all` does from a study that is read already.
+def store_all(connection: Connection, study: Study, area: pd.DataFrame | None, constants: Constants) -> int:
+    """Write what `estimate_all` does from a study and a list of tobacco areas (`read_area`) that are read already.
 
     Raises:
-        StudyError: one of the office's lists cannot be read.
+        StudyError: the office's list of applicants cannot be read.
     """
-    table = estimate_table(study, constants)
+    table = estimate_table(study, area, constants)
     additional = store_contrasts(connection, study, table, constants)
     table = pd.concat([table, pd.DataFrame([additional]).reindex(columns=list(storing.ESTIMATE))])
     storing.write(connection, "marts.estimate", storing.ESTIMATE, table.astype(object))
@@ -138,7 +139,6 @@ def read_study(connection: Connection, constants: Constants) -> Study:
         weighted,
         persons,
         _classes(everybody, persons, weighted, constants),
-        read_area(connection),
     )
 
 
@@ -180,7 +180,7 @@ def _classes(everybody: pd.DataFrame, persons: Sample, weighted: Weighted, const
     return Sample(table, raked.weights, replicates, fitted, OF_ENROLMENTS, deck)
 
 
-def estimate_table(study: Study, constants: Constants) -> pd.DataFrame:
+def estimate_table(study: Study, area: pd.DataFrame | None, constants: Constants) -> pd.DataFrame:
     """Give the long table with what may not be shown blanked."""
     rows = [row for indicator in all_indicators() for row in _rows(indicator, study, constants)]
     rows += extra_rows(study, constants)
@@ -188,7 +188,7 @@ def estimate_table(study: Study, constants: Constants) -> pd.DataFrame:
     rows += registry_rates.registry_rows(
         registry_rates.CLASSES, study.enrolments, (*OF_PERSONS, *OF_ENROLMENTS)
     )
-    rows += reach_rows(study.enrolments, study.tobacco_area)
+    rows += reach_rows(study.enrolments, area)
     rows += registry_rates.cost_rows(study.enrolments, OF_COST)
     table = pd.DataFrame(rows).reindex(columns=[*storing.ESTIMATE, "minimum", "signed", "covered"])
     table = table.fillna({"minimum": 0, "signed": False, "covered": 1.0, "note": ""})

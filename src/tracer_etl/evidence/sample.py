@@ -69,7 +69,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Study:
-    """Everything the estimates start from: persons and enrolments, each with its weights; hectares of tobacco, if known."""
+    """Everything the estimates start from: persons and enrolments, each with its weights."""
 
     person: pd.DataFrame
     frame: pd.DataFrame
@@ -77,7 +77,6 @@ class Study:
     weighted: Weighted
     persons: Sample
     classes: Sample
-    tobacco_area: pd.DataFrame | None = None
 
 
 def in_order(frame: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
