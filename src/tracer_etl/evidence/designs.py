@@ -160,11 +160,11 @@ def permutation_test(
 ) -> float:
     """Give the p-value of no effect on anybody, by drawing seats anew within strata."""
     dice = np.random.default_rng(seed)
+    strata = [stratum == name for name in np.unique(stratum)]
     found, beyond = abs(stratified(y, offered, stratum)[0]), 0
     for _ in range(draws):
         again = offered.copy()
-        for name in np.unique(stratum):
-            inside = stratum == name
+        for inside in strata:
             again[inside] = dice.permutation(again[inside])
         beyond += abs(stratified(y, again, stratum)[0]) >= found - 1e-12
     return (beyond + 1) / (draws + 1)
